@@ -1,0 +1,1 @@
+"""A shop's data: tables, validation, privacy, sources, stores, and the dataset that models see."""

@@ -1,0 +1,1 @@
+"""What to show a shopper: retrieve candidates, rank them, rerank the list."""

@@ -1,0 +1,3 @@
+"""Rating prediction. The table below is its registry."""
+
+COMPONENTS: dict[str, str] = {}
