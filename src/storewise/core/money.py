@@ -11,7 +11,7 @@ from storewise.core.errors import InputError
 # ISO 4217 currencies whose minor unit is not 1/100.
 _NO_DECIMALS = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF"
 _THREE_DECIMALS = "BHD IQD JOD KWD LYD OMR TND"
-EXPONENTS = {code: 0 for code in _NO_DECIMALS.split()} | {code: 3 for code in _THREE_DECIMALS.split()}
+EXPONENTS = dict.fromkeys(_NO_DECIMALS.split(), 0) | dict.fromkeys(_THREE_DECIMALS.split(), 3)
 
 
 def exponent(currency: str) -> int:

@@ -116,8 +116,8 @@ class Interactions:
         )  # fmt: skip
 
     def histories(self, customers: npt.ArrayLike, *, now: npt.ArrayLike | None = None) -> Histories:
-        """What these customers did, in time order. ``now`` (scalar or (b,)) defaults to one tick after the
-        customer's own last event where only the order is known, else to the end of the data.
+        """What these customers did, in time order. ``now`` (scalar or (b,)) defaults to the end of the
+        data; a learner that decays by time uses gaps to ``now``, one that decays by order ``recency``.
 
         >>> Interactions.build([0, 0], [2, 3], at=[0, 1], n_customers=1, n_products=4).histories([0]).products
         array([2, 3], dtype=int32)
@@ -127,9 +127,7 @@ class Interactions:
         lengths = stops - starts
         indptr = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
         rows = np.repeat(starts - indptr[:-1], lengths) + np.arange(indptr[-1])
-        moment = (
-            np.full(len(who), self.end) if now is None else np.broadcast_to(np.asarray(now, float), who.shape)
-        )
+        moment = np.broadcast_to(np.asarray(self.end if now is None else now, float), who.shape)
         return Histories(
             indptr, self.products[rows], self.at[rows], self.weight[rows], who, moment, self.n_products
         )

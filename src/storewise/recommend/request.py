@@ -57,7 +57,7 @@ class Request:
 
 @dataclass(frozen=True)
 class ItemList:
-    """Items, best first: ``products`` (m,) int32, ``scores`` (m,) float32 not increasing, ``reasons`` (m,)."""
+    """Items, best first: ``products`` (m,) int32, ``scores`` (m,) float32 falling, ``reasons`` (m,)."""
 
     products: npt.NDArray[np.int32]
     scores: npt.NDArray[np.float32]
