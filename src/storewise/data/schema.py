@@ -129,6 +129,7 @@ REPORT_SCHEMA = {
     "rows": pl.Int64,
     "example": pl.String,
 }
+REJECTS_SCHEMA = {"table": pl.String, "line": pl.Int64, "reason": pl.String, "row": pl.String}
 
 
 @dataclass
@@ -174,6 +175,3 @@ class ShopTables:
     campaigns: pl.DataFrame = field(default_factory=CAMPAIGNS.empty)
     rejects: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=REJECTS_SCHEMA))
     report: Report = field(default_factory=Report)
-
-
-REJECTS_SCHEMA = {"table": pl.String, "line": pl.Int64, "reason": pl.String, "row": pl.String}
