@@ -149,6 +149,28 @@ class Report:
         if rows:
             self._rows.append((table, outcome, reason, int(rows), example))
 
+    def set_aside(self, table: str, reason: str, rows: int, *, example: str = "") -> None:
+        """Count rows that were kept or repaired so far as set aside, so that the total stays the same.
+
+        >>> report = Report()
+        >>> report.add("events", "kept", "as given", 3)
+        >>> report.set_aside("events", "known already", 1)
+        >>> report.total("events", "kept"), report.total("events")
+        (2, 3)
+        """
+        left = rows
+        for outcome in ("kept", "repaired"):
+            for place, entry in enumerate(self._rows):
+                if left and entry[:2] == (table, outcome):
+                    taken = min(left, entry[3])
+                    self._rows[place] = (*entry[:3], entry[3] - taken, entry[4])
+                    left -= taken
+        self._rows = [entry for entry in self._rows if entry[3]]
+        self.add(table, "set aside", reason, rows, example=example)
+
+    def copy(self) -> Report:
+        return Report(list(self._rows))
+
     def extend(self, other: Report) -> None:
         self._rows.extend(other._rows)
 

@@ -1,0 +1,79 @@
+"""Purchases net of returns."""
+
+from __future__ import annotations
+
+import polars as pl
+
+_OWNER = ["customer_id", "session_id", "product"]
+
+
+def net_of_returns(events: pl.DataFrame, positive: pl.DataFrame) -> pl.DataFrame:
+    """``positive`` without the purchases that were returned in full.
+
+    Both frames are in time order with customer_id, session_id (of anonymous shoppers), product, kind and
+    quantity (null counts as 1). A return takes from the shopper's newest purchase of the product before it,
+    then from older ones; what exceeds them is ignored. A purchase returned in part stays.
+    """
+    returned = events.filter(pl.col("kind") == "return")
+    if not returned.height:
+        return positive
+    gone = _fully_returned(_moves(events, returned))
+    if not gone.height:
+        return positive
+    mine = positive.with_columns(_owner(), pl.int_range(pl.len()).alias("place"))
+    bought = mine.filter(pl.col("kind") == "purchase").with_columns(_number())
+    dropped = bought.join(gone, on=["owner", "product", "number"], how="semi")["place"]
+    return positive.filter(~pl.int_range(pl.len()).is_in(dropped.implode()))
+
+
+def _owner() -> pl.Expr:
+    """One key for customers and anonymous sessions, kept apart by a letter."""
+    return (
+        pl.when(pl.col("customer_id").is_not_null())
+        .then("c" + pl.col("customer_id"))
+        .otherwise("s" + pl.col("session_id"))
+        .alias("owner")
+    )
+
+
+def _number() -> pl.Expr:
+    """The purchase's number among the owner's purchases of the product."""
+    return pl.int_range(pl.len()).over("owner", "product").alias("number")
+
+
+def _moves(events: pl.DataFrame, returned: pl.DataFrame) -> pl.DataFrame:
+    """Purchases and returns of the pairs that have a return, as signed quantities in time order."""
+    pairs = returned.select(_owner(), "product").unique()
+    traded = events.filter(pl.col("kind").is_in(["purchase", "return"]))
+    quantity = pl.col("quantity").fill_null(1).cast(pl.Int64)
+    return (
+        traded.with_columns(_owner())
+        .join(pairs, on=["owner", "product"], how="semi", maintain_order="left")
+        .select(
+            "owner",
+            "product",
+            pl.when(pl.col("kind") == "purchase").then(quantity).otherwise(-quantity).alias("move"),
+        )
+    )
+
+
+def _fully_returned(moves: pl.DataFrame) -> pl.DataFrame:
+    """(owner, product, number) of the purchases of which nothing is left.
+
+    Goods at home are a stack that never goes below zero: with S the running sum of moves, its height is
+    H = S - min(0, running minimum of S). Of the units that purchase k put between H[k] - q and H[k], those
+    stay that lie below every later height; so nothing stays when min(H[k:]) <= H[k] - q.
+    """
+    pair = ["owner", "product"]
+    total = pl.col("move").cum_sum().over(pair)
+    heights = moves.with_columns(total.alias("total")).with_columns(
+        (pl.col("total") - pl.min_horizontal(pl.lit(0), pl.col("total").cum_min().over(pair))).alias("height")
+    )
+    lowest = pl.col("height").cum_min(reverse=True).over(pair)
+    return (
+        heights.with_columns(lowest.alias("lowest"))
+        .filter(pl.col("move") > 0)
+        .with_columns(_number())
+        .filter(pl.col("lowest") <= pl.col("height") - pl.col("move"))
+        .select("owner", "product", "number")
+    )

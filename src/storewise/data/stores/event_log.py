@@ -1,0 +1,119 @@
+"""The append-only events of a shop: history in segments, live events in SQL rows, read as one."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import asdict
+from datetime import datetime
+
+import polars as pl
+import sqlalchemy as sa
+
+from storewise.data.schema import EVENTS
+from storewise.data.stores import frames
+from storewise.data.stores.segments import Segment, SegmentIds, Segments
+from storewise.data.stores.tables import LIVE_EVENTS, REVISIONS, SEGMENTS
+
+_LIVE = [LIVE_EVENTS.c[column.name] for column in EVENTS.columns]
+
+
+class EventLog:
+    """Reads and writes events inside transactions that the store opens.
+
+    An ``event_id`` counts once over segments and live rows together. Writers take ``lock`` first.
+    """
+
+    def __init__(self, segments: Segments) -> None:
+        self._segments = segments
+        self._ids = SegmentIds(segments)
+        self._guard = threading.Lock()
+
+    @staticmethod
+    def lock(connection: sa.Connection) -> None:
+        """Put writers in line until the transaction ends, and number the change."""
+        bump = sa.update(REVISIONS).where(REVISIONS.c.name == "events")
+        if connection.execute(bump.values(number=REVISIONS.c.number + 1)).rowcount == 0:
+            connection.execute(sa.insert(REVISIONS).values(name="events", number=1))
+
+    @staticmethod
+    def revision(connection: sa.Connection) -> int:
+        """Rises with every write of events; 0 in a new store."""
+        query = sa.select(REVISIONS.c.number).where(REVISIONS.c.name == "events")
+        return connection.execute(query).scalar() or 0
+
+    def fresh(self, connection: sa.Connection, events: pl.DataFrame) -> pl.DataFrame:
+        """The events whose ids neither a segment nor a live row nor an earlier row of the frame holds."""
+        if events["event_id"].n_unique() < events.height:
+            events = events.unique("event_id", keep="first", maintain_order=True)
+        known = self.catalogue(connection)
+        if events.height > 10_000:
+            if known:
+                past = self._segments.scan(known).select("event_id").collect()
+                events = events.join(past, on="event_id", how="anti", maintain_order="left")
+            live = connection.execute(sa.select(LIVE_EVENTS.c.event_id)).scalars().all()
+            return events.filter(~pl.col("event_id").is_in(pl.Series(live, dtype=pl.String).implode()))
+        taken: set[str] = set()
+        if known:
+            with self._guard:
+                taken |= self._ids.present(events["event_id"], known)
+        for part in frames.chunks(events["event_id"].to_list()):
+            query = sa.select(LIVE_EVENTS.c.event_id).where(LIVE_EVENTS.c.event_id.in_(part))
+            taken.update(connection.execute(query).scalars())
+        return events.filter(~pl.col("event_id").is_in(list(taken))) if taken else events
+
+    def append(self, connection: sa.Connection, events: pl.DataFrame) -> None:
+        """Insert live rows."""
+        if events.height:
+            connection.execute(sa.insert(LIVE_EVENTS), frames.to_rows(events, EVENTS))
+
+    def add_segment(self, connection: sa.Connection, events: pl.DataFrame, ingest_id: int) -> Segment:
+        """Write a file and name it in the catalogue; it counts when the transaction commits."""
+        segment = self._segments.write(events)
+        connection.execute(sa.insert(SEGMENTS).values(ingest_id=ingest_id, **asdict(segment)))
+        return segment
+
+    def sweep(self, connection: sa.Connection) -> int:
+        """Remove what a crash left behind. Call with the write lock held."""
+        return self._segments.sweep(segment.file for segment in self.catalogue(connection))
+
+    def discard(self, segment: Segment | None) -> None:
+        """Remove the file of a transaction that failed."""
+        if segment is not None:
+            self._segments.remove(segment)
+
+    @staticmethod
+    def catalogue(connection: sa.Connection) -> list[Segment]:
+        """The segments that count, in order of their first event."""
+        columns = [SEGMENTS.c[name] for name in Segment.__dataclass_fields__]
+        query = sa.select(*columns).order_by(SEGMENTS.c.first_at, SEGMENTS.c.file)
+        return [Segment(*row) for row in connection.execute(query)]
+
+    def read(self, connection: sa.Connection, since: datetime | None, until: datetime | None) -> pl.DataFrame:
+        """Events with since <= at < until, in time order."""
+        known = self.catalogue(connection)
+        live = sa.select(*_LIVE).order_by(LIVE_EVENTS.c.at, LIVE_EVENTS.c.seq)
+        past = self._segments
+        parts = [s for s in known if _overlaps(s, since, until)]
+        scan = past.scan(parts)
+        if since is not None:
+            scan = scan.filter(pl.col("at") >= since)
+            live = live.where(LIVE_EVENTS.c.at >= frames.micros(since))
+        if until is not None:
+            scan = scan.filter(pl.col("at") < until)
+            live = live.where(LIVE_EVENTS.c.at < frames.micros(until))
+        rows = frames.to_frame(connection.execute(live).all(), EVENTS)
+        found = pl.concat([scan.collect(), rows])
+        return found if found["at"].is_sorted() else found.sort("at", maintain_order=True)
+
+    def of_shopper(self, connection: sa.Connection, column: str, value: str) -> pl.DataFrame:
+        """The events of one customer or session, in time order."""
+        scan = self._segments.scan(self.catalogue(connection)).filter(pl.col(column) == value)
+        live = sa.select(*_LIVE).where(LIVE_EVENTS.c[column] == value)
+        rows = frames.to_frame(connection.execute(live).all(), EVENTS)
+        return pl.concat([scan.collect(), rows]).sort("at", maintain_order=True)
+
+
+def _overlaps(segment: Segment, since: datetime | None, until: datetime | None) -> bool:
+    return (since is None or segment.last_at >= frames.micros(since)) and (
+        until is None or segment.first_at < frames.micros(until)
+    )

@@ -1,0 +1,88 @@
+"""What ingests and decisions leave to read: reports, rejects, the decision log."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import orjson
+import polars as pl
+import sqlalchemy as sa
+
+from storewise.data.schema import REJECTS_SCHEMA, REPORT_SCHEMA, UTC_TIME, Report
+from storewise.data.stores import frames
+from storewise.data.stores.tables import DECISIONS, INGESTS, REJECTS, REPORT
+
+_DECISIONS = {
+    "decision_id": pl.String,
+    "at": pl.Int64,
+    "customer_id": pl.String,
+    "session_id": pl.String,
+    "slot": pl.String,
+    "snapshot": pl.String,
+    "step": pl.String,
+    "guard_rail": pl.String,
+    "items": pl.String,
+}
+
+
+def begin(connection: sa.Connection, at: datetime, source: str, rows: int) -> int:
+    """Open an ingest's entry and return its id."""
+    entry = {"at": frames.micros(at), "source": source, "seconds": 0.0, "rows": rows}
+    key = connection.execute(sa.insert(INGESTS).values(entry)).inserted_primary_key
+    assert key is not None, "an insert of one row returns its key"
+    return int(key[0])
+
+
+def write(connection: sa.Connection, ingest_id: int, report: Report, rejects: pl.DataFrame) -> None:
+    """Keep an ingest's report and rejects."""
+    for table, frame in ((REPORT, report.frame()), (REJECTS, rejects)):
+        if frame.height:
+            rows = frame.with_columns(pl.lit(ingest_id).alias("ingest_id")).to_dicts()
+            connection.execute(sa.insert(table), rows)
+
+
+def ingests(connection: sa.Connection) -> pl.DataFrame:
+    query = sa.select(*INGESTS.columns).order_by(INGESTS.c.ingest_id)
+    types: dict[str, Any] = {
+        "ingest_id": pl.Int64, "at": pl.Int64, "source": pl.String, "seconds": pl.Float64, "rows": pl.Int64,
+    }  # fmt: skip
+    return _frame(connection, query, types)
+
+
+def reports(connection: sa.Connection, ingest_id: int | None) -> pl.DataFrame:
+    told = [REPORT.c[name] for name in REPORT_SCHEMA]
+    query = sa.select(INGESTS.c.ingest_id, INGESTS.c.at, INGESTS.c.source, *told).join_from(INGESTS, REPORT)
+    if ingest_id is not None:
+        query = query.where(INGESTS.c.ingest_id == ingest_id)
+    types: dict[str, Any] = {"ingest_id": pl.Int64, "at": pl.Int64, "source": pl.String, **REPORT_SCHEMA}
+    return _frame(connection, query.order_by(REPORT.c.seq), types)
+
+
+def rejects(connection: sa.Connection, ingest_id: int | None) -> pl.DataFrame:
+    told = [REJECTS.c[name] for name in REJECTS_SCHEMA]
+    query = sa.select(REJECTS.c.ingest_id, *told).order_by(REJECTS.c.seq)
+    if ingest_id is not None:
+        query = query.where(REJECTS.c.ingest_id == ingest_id)
+    return _frame(connection, query, {"ingest_id": pl.Int64, **REJECTS_SCHEMA})
+
+
+def decisions(connection: sa.Connection, since: datetime | None, until: datetime | None) -> pl.DataFrame:
+    query = sa.select(*(DECISIONS.c[name] for name in _DECISIONS))
+    if since is not None:
+        query = query.where(DECISIONS.c.at >= frames.micros(since))
+    if until is not None:
+        query = query.where(DECISIONS.c.at < frames.micros(until))
+    return _frame(connection, query.order_by(DECISIONS.c.at, DECISIONS.c.decision_id), _DECISIONS)
+
+
+def _frame(connection: sa.Connection, query: sa.Select[Any], types: dict[str, Any]) -> pl.DataFrame:
+    rows = [tuple(_plain(value) for value in row) for row in connection.execute(query)]
+    found = pl.DataFrame(rows, schema=types, orient="row")
+    if "at" not in types:
+        return found
+    return found.with_columns(pl.from_epoch("at", time_unit="us").cast(UTC_TIME))
+
+
+def _plain(value: Any) -> Any:
+    return orjson.dumps(value).decode() if isinstance(value, list | dict) else value

@@ -1,0 +1,210 @@
+"""The store: what goes in comes out, once, and survives threads and reopening."""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+from storewise.core.clock import fixed_clock
+from storewise.core.errors import StoreError
+from storewise.data.schema import CUSTOMERS, EVENTS, PRODUCTS, REJECTS_SCHEMA, STOCK, Report, ShopTables
+from storewise.data.stores import Store
+
+START = datetime(2011, 1, 1, tzinfo=UTC)
+NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+def events(n: int, *, prefix: str = "e", start: datetime = START) -> pl.DataFrame:
+    rows = [
+        {
+            "event_id": f"{prefix}{i}",
+            "at": start + timedelta(minutes=i),
+            "customer_id": f"c{i % 3}" if i % 4 else None,
+            "session_id": f"s{i}",
+            "product_id": f"p{i % 5}",
+            "kind": "purchase" if i % 2 else "view",
+            "quantity": i + 1,
+            "unit_price_minor": 100 * i,
+            "currency": "GBP",
+            "propensity": 0.25,
+        }
+        for i in range(n)
+    ]
+    return EVENTS.conform(pl.DataFrame(rows, schema=EVENTS.schema()))
+
+
+def products(n: int = 5, title: str = "Cup") -> pl.DataFrame:
+    return PRODUCTS.conform(
+        pl.DataFrame({"product_id": [f"p{i}" for i in range(n)], "title": [title] * n, "active": [True] * n})
+    )
+
+
+def tables(frame: pl.DataFrame) -> ShopTables:
+    report = Report()
+    report.add("events", "kept", "as given", frame.height)
+    return ShopTables(products(), frame, report=report)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store.open(tmp_path / "shop", clock=fixed_clock(NOW))
+
+
+def test_events_come_back_as_they_went_in(store: Store) -> None:
+    given = events(20)
+    store.ingest(tables(given), "test")
+    assert_frame_equal(store.events(), given)
+
+
+def test_live_and_ingested_events_read_as_one_in_time_order(store: Store) -> None:
+    late, early = events(10, prefix="late", start=START + timedelta(days=2)), events(10)
+    store.ingest(tables(late), "test")
+    assert store.append_events(early).accepted == 10
+    assert_frame_equal(store.events(), pl.concat([early, late]))
+
+
+def test_a_window_takes_its_start_and_leaves_its_end(store: Store) -> None:
+    given = events(10)
+    store.ingest(tables(given[:5]), "test")
+    store.append_events(given[5:])
+    found = store.events(since=given["at"][3], until=given["at"][7])
+    assert found["event_id"].to_list() == ["e3", "e4", "e5", "e6"]
+
+
+def test_an_event_id_counts_once_wherever_it_was_first(store: Store) -> None:
+    store.ingest(tables(events(10)), "test")
+    assert store.append_events(events(12)).duplicates == 10
+    receipt = store.ingest(tables(events(14)), "test")
+    assert (receipt.new_events, receipt.duplicate_events) == (2, 12)
+    assert receipt.report.total("events", "kept") == 2
+    assert receipt.report.total("events", "set aside") == 12
+    assert_frame_equal(store.events(), events(14))
+
+
+def test_many_events_are_told_apart_by_the_same_rule_as_few(store: Store) -> None:
+    store.ingest(tables(events(50)), "test")
+    store.append_events(events(10, prefix="live"))
+    many = pl.concat([events(12_000), events(10, prefix="live")])
+    receipt = store.ingest(tables(many), "test")
+    assert receipt.new_events == 12_000 - 50
+    assert store.events()["event_id"].n_unique() == 12_010 == store.events().height
+
+
+def test_events_without_an_id_are_added_once(store: Store) -> None:
+    bare = events(10).with_columns(pl.lit(None, pl.String).alias("event_id"))
+    twins = pl.concat([bare, bare[:1]])
+    assert store.append_events(twins).accepted == 11
+    assert store.append_events(twins).accepted == 0
+
+
+def test_a_newer_product_row_takes_the_place_of_the_older(store: Store) -> None:
+    store.ingest(tables(events(1)), "test")
+    store.ingest(ShopTables(products(2, "Mug"), EVENTS.empty()), "test")
+    assert store.products()["title"].to_list() == ["Mug", "Mug", "Cup", "Cup", "Cup"]
+
+
+def test_stock_gives_the_newest_row_of_each_product(store: Store) -> None:
+    rows = [
+        {"product_id": "p0", "at": START, "on_hand": 5},
+        {"product_id": "p0", "at": START + timedelta(days=1), "on_hand": 3},
+        {"product_id": "p1", "at": START, "on_hand": 9},
+    ]
+    stock = STOCK.conform(pl.DataFrame(rows))
+    customers = CUSTOMERS.conform(pl.DataFrame({"customer_id": ["c1"], "country": ["FR"]}))
+    store.ingest(ShopTables(products(), EVENTS.empty(), customers, stock), "test")
+    assert_frame_equal(store.stock(), stock[1:])
+    assert_frame_equal(store.stock(history=True), stock)
+    assert_frame_equal(store.customers(), customers)
+
+
+def test_reports_and_rejects_stay_with_their_ingest(store: Store) -> None:
+    rejects = pl.DataFrame([("events", 7, "quantity is -1", "{}")], schema=REJECTS_SCHEMA, orient="row")
+    first = store.ingest(ShopTables(products(), events(2), rejects=rejects, report=Report()), "a file")
+    second = store.ingest(tables(events(4)), "another")
+    assert store.rejects(first.ingest_id)["line"].to_list() == [7]
+    assert store.rejects(second.ingest_id).height == 0
+    found = store.reports(second.ingest_id)
+    assert dict(zip(found["outcome"], found["rows"], strict=True)) == {"kept": 2, "set aside": 2}
+    assert store.ingests()["source"].to_list() == ["a file", "another"]
+    assert store.ingests()["at"].to_list() == [NOW, NOW]
+
+
+def test_decisions_come_back(store: Store) -> None:
+    items = [
+        {"product_id": "p1", "position": 0, "score": 0.5, "propensity": 0.1, "reason": {"kind": "popular"}}
+    ]
+    row = {"decision_id": "d1", "at": NOW, "slot": "home", "step": "full", "items": items, "session_id": "s"}
+    store.log_decisions([row])
+    found = store.decisions()
+    assert found["at"].to_list() == [NOW]
+    assert found["items"].str.json_path_match("$[0].reason.kind").to_list() == ["popular"]
+    assert store.decisions(until=NOW).height == 0
+
+
+def test_customers_and_sessions_have_their_events(store: Store) -> None:
+    given = events(12)
+    store.ingest(tables(given[:6]), "test")
+    store.append_events(given[6:])
+    assert_frame_equal(store.customer_events("c1"), given.filter(pl.col("customer_id") == "c1"))
+    assert store.session_events("s4")["event_id"].to_list() == ["e4"]
+
+
+def test_the_revision_rises_with_every_write(store: Store) -> None:
+    seen = [store.revision()]
+    store.ingest(tables(events(1)), "test")
+    seen.append(store.revision())
+    store.append_events(events(2))
+    seen.append(store.revision())
+    assert seen == sorted(set(seen))
+
+
+def test_threads_and_a_second_store_lose_nothing(store: Store) -> None:
+    other = Store.open(store.folder)
+
+    def send(target: Store, name: str) -> None:
+        for number in range(10):
+            target.append_events(events(1, prefix=f"{name}-{number}-"))
+
+    threads = [
+        threading.Thread(target=send, args=(target, f"{name}{i}"))
+        for i in range(3)
+        for name, target in (("one", store), ("two", other))
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert store.events().height == other.events().height == 60
+
+
+def test_a_damaged_or_missing_segment_is_named(store: Store) -> None:
+    store.ingest(tables(events(5)), "test")
+    file = next((store.folder / "events").glob("*.parquet"))
+    file.write_bytes(file.read_bytes()[:-1] + b"?")
+    with pytest.raises(StoreError, match=rf"{file.name} does not have the SHA-256"):
+        Store.open(store.folder).events()
+    file.unlink()
+    with pytest.raises(StoreError, match=rf"{file.name} is missing"):
+        Store.open(store.folder).events()
+
+
+def test_no_shop_and_no_folder_are_clear_errors(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="storewise ingest"):
+        Store.open(tmp_path, create=False)
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(StoreError, match="cannot be opened"):
+        Store.open(tmp_path / "file")
+
+
+def test_sqlite_is_set_to_keep_what_it_acknowledged(store: Store) -> None:
+    with store._engine.connect() as connection:
+        pragmas = {
+            name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()
+            for name in ("journal_mode", "synchronous", "foreign_keys")
+        }
+    assert pragmas == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
