@@ -37,9 +37,7 @@ def fill(events: pl.DataFrame) -> pl.DataFrame:
         lane = _lane(bare[name])
         first = _mix(first ^ _mix(lane + np.uint64(2 * number + 1)))
         second = _mix(second ^ _mix(lane + np.uint64((2 * number + 2) * _GOLDEN % 2**64)))
-    same = pl.DataFrame({"hash": first})
-    occurrence = same.select(pl.int_range(pl.len()).over("hash").alias("number"))["number"]
-    first = _mix(first ^ _mix(occurrence.to_numpy().astype(np.uint64)))
+    first = _mix(first ^ _mix(_occurrence(first)))
     names = pl.DataFrame({"a": first, "b": second >> np.uint64(32)}).select(
         pl.concat_str(pl.lit("row"), pl.col("a"), pl.col("b"), separator="-").alias("event_id")
     )
@@ -65,6 +63,16 @@ def _mix(x: Lane) -> Lane:
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     mixed: Lane = x ^ (x >> np.uint64(31))
     return mixed
+
+
+def _occurrence(content: Lane) -> Lane:
+    """0 for the first row of a content, 1 for the second …."""
+    order = np.argsort(content, kind="stable")
+    ranked = content[order]
+    starts = np.flatnonzero(np.concatenate([[True], ranked[1:] != ranked[:-1]]))
+    number = np.empty(len(content), np.uint64)
+    number[order] = np.arange(len(content)) - np.repeat(starts, np.diff(np.append(starts, len(content))))
+    return number
 
 
 def _lane(column: pl.Series) -> Lane:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-_OWNER = ["customer_id", "session_id", "product"]
+_PAIR = ["owner", "product"]
 
 
 def net_of_returns(events: pl.DataFrame, positive: pl.DataFrame) -> pl.DataFrame:
@@ -20,9 +20,10 @@ def net_of_returns(events: pl.DataFrame, positive: pl.DataFrame) -> pl.DataFrame
     gone = _fully_returned(_moves(events, returned))
     if not gone.height:
         return positive
-    mine = positive.with_columns(_owner(), pl.int_range(pl.len()).alias("place"))
-    bought = mine.filter(pl.col("kind") == "purchase").with_columns(_number())
-    dropped = bought.join(gone, on=["owner", "product", "number"], how="semi")["place"]
+    mine = positive.select(_owner(), "product", "kind", pl.int_range(pl.len()).alias("place"))
+    bought = mine.filter(pl.col("kind") == "purchase")
+    touched = bought.join(gone, on=_PAIR, how="semi", maintain_order="left").with_columns(_number())
+    dropped = touched.join(gone, on=[*_PAIR, "number"], how="semi")["place"]
     return positive.filter(~pl.int_range(pl.len()).is_in(dropped.implode()))
 
 
@@ -38,7 +39,7 @@ def _owner() -> pl.Expr:
 
 def _number() -> pl.Expr:
     """The purchase's number among the owner's purchases of the product."""
-    return pl.int_range(pl.len()).over("owner", "product").alias("number")
+    return pl.int_range(pl.len()).over(_PAIR).alias("number")
 
 
 def _moves(events: pl.DataFrame, returned: pl.DataFrame) -> pl.DataFrame:
@@ -48,7 +49,7 @@ def _moves(events: pl.DataFrame, returned: pl.DataFrame) -> pl.DataFrame:
     quantity = pl.col("quantity").fill_null(1).cast(pl.Int64)
     return (
         traded.with_columns(_owner())
-        .join(pairs, on=["owner", "product"], how="semi", maintain_order="left")
+        .join(pairs, on=_PAIR, how="semi", maintain_order="left")
         .select(
             "owner",
             "product",
@@ -64,16 +65,17 @@ def _fully_returned(moves: pl.DataFrame) -> pl.DataFrame:
     H = S - min(0, running minimum of S). Of the units that purchase k put between H[k] - q and H[k], those
     stay that lie below every later height; so nothing stays when min(H[k:]) <= H[k] - q.
     """
-    pair = ["owner", "product"]
-    total = pl.col("move").cum_sum().over(pair)
+    total = pl.col("move").cum_sum().over(_PAIR)
     heights = moves.with_columns(total.alias("total")).with_columns(
-        (pl.col("total") - pl.min_horizontal(pl.lit(0), pl.col("total").cum_min().over(pair))).alias("height")
+        (pl.col("total") - pl.min_horizontal(pl.lit(0), pl.col("total").cum_min().over(_PAIR))).alias(
+            "height"
+        )
     )
-    lowest = pl.col("height").cum_min(reverse=True).over(pair)
+    lowest = pl.col("height").cum_min(reverse=True).over(_PAIR)
     return (
         heights.with_columns(lowest.alias("lowest"))
         .filter(pl.col("move") > 0)
         .with_columns(_number())
         .filter(pl.col("lowest") <= pl.col("height") - pl.col("move"))
-        .select("owner", "product", "number")
+        .select(*_PAIR, "number")
     )
