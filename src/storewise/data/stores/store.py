@@ -42,10 +42,11 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class Appended:
-    """What became of a batch of live events."""
+    """What became of a batch of live events; ``new_ids`` are the event ids of those that were accepted."""
 
     accepted: int
     duplicates: int
+    new_ids: frozenset[str] = frozenset()
 
 
 class Store:
@@ -157,7 +158,8 @@ class Store:
             self._log.lock(connection)
             fresh = self._log.fresh(connection, filled)
             self._log.append(connection, fresh)
-        return Appended(fresh.height, filled.height - fresh.height)
+        new_ids = frozenset(fresh["event_id"].to_list())
+        return Appended(fresh.height, filled.height - fresh.height, new_ids)
 
     def log_decisions(self, decisions: Sequence[Mapping[str, Any]]) -> None:
         """Write decisions in one transaction.
