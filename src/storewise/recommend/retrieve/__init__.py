@@ -1,6 +1,8 @@
 """Retrievers: candidates out of the whole catalogue. The table below is their registry."""
 
 COMPONENTS: dict[str, str] = {
+    "retrieve.ease.v1": "storewise.recommend.retrieve.ease:Ease",
+    "retrieve.ials.v1": "storewise.recommend.retrieve.ials:Ials",
     "retrieve.item_knn.v1": "storewise.recommend.retrieve.item_knn:ItemKnn",
     "retrieve.popular.v1": "storewise.recommend.retrieve.popular:Popular",
 }

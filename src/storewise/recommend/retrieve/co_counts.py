@@ -47,6 +47,12 @@ class CoCounts:
             self._known[key] = self._gram(activity) if plain else self._pairs(*key)
         return self._known[key]
 
+    def mass(self, activity: float = 0.0) -> npt.NDArray[np.float32]:
+        """(n_products,): the Gram matrix's diagonal, the weight of each product's customers."""
+        x = self.interactions.matrix
+        share = np.repeat(self._share(activity), np.diff(x.indptr))
+        return np.bincount(x.indices, share, minlength=x.shape[1]).astype(np.float32)
+
     def _gram(self, activity: float) -> sparse.csr_matrix:
         x = self.interactions.matrix
         return _without_diagonal(x.T.tocsr() @ sparse.diags_array(self._share(activity)).dot(x))
