@@ -146,6 +146,12 @@ class Store:
             raise
         return Receipt(ingest_id, report, fresh.height, duplicates)
 
+    def known_events(self, events: pl.DataFrame) -> int:
+        """How many of the events an ingest would find in the store, or twice among themselves."""
+        filled = event_ids.fill(schema.EVENTS.conform(events))
+        with self._engine.connect() as connection:
+            return filled.height - self._log.fresh(connection, filled).height
+
     def append_events(self, events: pl.DataFrame | Sequence[Mapping[str, Any]]) -> Appended:
         """Add live events in one transaction; they are on the disk when this returns.
 
