@@ -1,0 +1,82 @@
+"""Reasons in words, in the languages of the shop's pages."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from storewise.engine.catalogue import Catalogue
+from storewise.recommend.request import Reason
+
+Language = Literal["en", "zh"]
+
+_WORDS: dict[Language, dict[str, str]] = {
+    "en": {
+        "bought_with": "Bought with “{product}”",
+        "bought_with?": "Bought with products you chose",
+        "repeat": "You buy this every {value:.0f} days",
+        "repeat?": "You have bought this before",
+        "popular": "Popular: bought by {value:.0f} customers",
+        "popular?": "Popular in this shop",
+        "popular_in": "Popular in {text}",
+        "popular_in?": "Popular in its category",
+        "similar_customers": "Bought by {value:.0f} customers like you",
+        "similar_customers?": "Bought by customers like you",
+        "taste": "Fits your taste, near “{product}”",
+        "taste?": "Fits your taste",
+        "fallback": "Popular in this shop",
+    },
+    "zh": {
+        "bought_with": "常与“{product}”一起购买",
+        "bought_with?": "常与您选过的商品一起购买",
+        "repeat": "您大约每 {value:.0f} 天购买一次",
+        "repeat?": "您以前买过",
+        "popular": "热销：{value:.0f} 位顾客购买过",
+        "popular?": "本店热销",
+        "popular_in": "“{text}”类热销",
+        "popular_in?": "同类热销",
+        "similar_customers": "{value:.0f} 位与您相似的顾客购买过",
+        "similar_customers?": "与您相似的顾客购买过",
+        "taste": "符合您的口味，接近“{product}”",
+        "taste?": "符合您的口味",
+        "fallback": "本店热销",
+    },
+}
+
+
+def render(reason: Reason, catalogue: Catalogue, language: Language = "en") -> str:
+    """The reason as a sentence; what the reason does not say is not made up.
+
+    >>> import polars as pl
+    >>> shop = Catalogue.of(pl.DataFrame({"product_id": ["a"], "title": ["Lamp"]}))
+    >>> render(Reason("bought_with", product=0), shop)
+    'Bought with “Lamp”'
+    >>> render(Reason("repeat", value=34.2), shop, "zh")
+    '您大约每 34 天购买一次'
+    """
+    words = _WORDS[language]
+    needed = {"bought_with": reason.product, "taste": reason.product, "popular_in": reason.text}
+    told = needed.get(reason.kind, reason.value)
+    if reason.kind == "similar_customers" and reason.value == 1:
+        told = None
+    template = words[reason.kind if told is not None or reason.kind == "fallback" else f"{reason.kind}?"]
+    title = catalogue.titles[reason.product] if reason.product is not None else ""
+    return template.format(product=title, value=reason.value or 0.0, text=reason.text or "")
+
+
+def language(wanted: str | None, accept: str | None) -> Language:
+    """From ``lang``, else from an Accept-Language header, else English.
+
+    >>> language(None, "zh-CN,zh;q=0.9,en;q=0.8"), language("en", "zh"), language(None, "fr")
+    ('zh', 'en', 'en')
+    """
+    if wanted in ("en", "zh"):
+        return wanted  # type: ignore[return-value]
+    choices = []
+    for part in (accept or "").split(","):
+        name, _, quality = part.strip().partition(";q=")
+        try:
+            choices.append((-float(quality or 1), name.lower()[:2]))
+        except ValueError:
+            continue
+    known = [name for _, name in sorted(choices, key=lambda choice: choice[0]) if name in ("en", "zh")]
+    return known[0] if known else "en"  # type: ignore[return-value]

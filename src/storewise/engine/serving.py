@@ -1,0 +1,226 @@
+"""A shop that answers: the store, the serving snapshot, live events and the writer, wired together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import orjson
+import polars as pl
+
+from storewise.core.clock import Clock, system_clock
+from storewise.core.registry import Registry
+from storewise.data.privacy import Pseudonyms
+from storewise.data.shop import dataset
+from storewise.data.stores import Store
+from storewise.engine.current import Current
+from storewise.engine.events import Batch, Border, live_row
+from storewise.engine.live import Live
+from storewise.engine.published import Manifest, read_pointer, read_snapshot
+from storewise.engine.recommend import Answer, Recommender
+from storewise.engine.registry import registry as all_components
+from storewise.engine.shoppers import Keyed, Shoppers
+from storewise.engine.snapshot import RECENT_S, Snapshot, load, moment
+from storewise.engine.writer import Writer
+
+
+def load_manifest(store: Store, manifest: Manifest, registry: Registry) -> Snapshot:
+    """A snapshot joined with the store's present catalogue, stock and histories."""
+    behaviour = dataset(store, until=moment(manifest.watermark))
+    return load(
+        store.folder, manifest, behaviour, registry, stock=store.stock(), private=private_customers(store)
+    )
+
+
+def load_published(store: Store, registry: Registry) -> Snapshot:
+    """The snapshot that the pointer names.
+
+    Raises:
+        NothingPublished: when there is none.
+        ArtifactError: when it is damaged.
+    """
+    pointer = read_pointer(store.folder)
+    return load_manifest(store, read_snapshot(store.folder, pointer.serving, sha256=pointer.sha256), registry)
+
+
+def private_customers(store: Store) -> frozenset[str]:
+    """Customers whose ``attributes`` say ``{"personal": false}``: they get no personal list."""
+    told = store.customers().filter(pl.col("attributes").str.contains('"personal"', literal=True))
+    found = set()
+    for customer, text in told.select("customer_id", "attributes").iter_rows():
+        try:
+            values = orjson.loads(text)
+        except orjson.JSONDecodeError:
+            continue
+        if isinstance(values, dict) and values.get("personal") is False:
+            found.add(customer)
+    return frozenset(found)
+
+
+def running_clock(start: datetime, base: Clock = system_clock) -> Clock:
+    """A clock that shows ``start`` now and runs on from there: for shops of the past."""
+    begun = base()
+    return lambda: start + (base() - begun)
+
+
+def last_event_at(store: Store, snapshot: Snapshot | None) -> datetime:
+    """The newest moment that the shop knows of."""
+    since = moment(snapshot.watermark) if snapshot is not None else None
+    newest = store.events(since=since)["at"].max()
+    known = moment(snapshot.watermark) if snapshot is not None else datetime.fromtimestamp(0, UTC)
+    return max(known, newest) if isinstance(newest, datetime) else known
+
+
+class Service:
+    """What the HTTP routes and the command line ask. Open it, ``start`` it, ``close`` it.
+
+    ``clock=None`` takes the system's time.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        pseudonyms: Keyed,
+        clock: Clock = system_clock,
+        registry: Registry | None = None,
+        poll_s: float = 1.0,
+    ) -> None:
+        self.store = store
+        self.shoppers = Shoppers(pseudonyms, known=self._known)
+        self.clock = clock
+        self.registry = registry or all_components()
+        self.live = Live()
+        self._products: frozenset[str] = frozenset()
+        self._facts: tuple[int, ...] = ()
+        self._restored = False
+        self.current = Current(
+            store.folder, self._load, refresh=self._refresh, on_swap=self._swap, every_s=poll_s
+        )
+        self.writer = Writer(append=self._append, record=self._record)
+        self.recommend = Recommender(
+            self.current, live=self.live, clock=lambda: self.clock(), record=self.writer.decision
+        )
+
+    @classmethod
+    def open(cls, folder: Path, **options: Any) -> Service:
+        """Open the shop in a folder.
+
+        Raises:
+            StoreError: when there is none.
+        """
+        store = Store.open(folder, create=False)
+        return cls(store, pseudonyms=Pseudonyms.of(folder), **options)
+
+    def start(self) -> None:
+        """Load what is published and watch it from now on."""
+        self._products = frozenset(self.store.products()["product_id"].to_list())
+        self.current.start()
+
+    def close(self) -> None:
+        """Write what waits and let go of the store."""
+        self.current.stop()
+        self.writer.close()
+        self.store.close()
+
+    def _known(self, key: str) -> bool:
+        kind, _, name = key.partition(":")
+        if kind == "c" and self.current.ready and name in self.current().customer_index:
+            return True
+        return key in self.live
+
+    # ── events ───────────────────────────────────────────────────────────────────────────────────────────
+
+    def check_events(self, events: Sequence[Any]) -> Batch:
+        """See :meth:`storewise.engine.events.Border.check`."""
+        return self._border.check(events, self.clock())
+
+    def write_events(self, rows: Sequence[Mapping[str, Any]]) -> Future[set[str]]:
+        """Queue checked rows; the future gives the ids that were new, after they are on the disk and the
+        shopper's next list knows them."""
+        return self.writer.events(rows)
+
+    @property
+    def _border(self) -> Border:
+        return Border(
+            self._products.__contains__, self.shoppers.customer, self.shoppers.session, self._currency()
+        )
+
+    def _currency(self) -> str | None:
+        if not self.current.ready:
+            return None
+        found: str | None = self.current().catalogue.currency
+        return found
+
+    def _append(self, rows: Sequence[Mapping[str, Any]]) -> set[str]:
+        new = set(self.store.append_events(rows).new_ids)
+        taken: set[str] = set()
+        for row in rows:
+            if row["event_id"] in new and row["event_id"] not in taken:
+                taken.add(row["event_id"])
+                self.live.add([live_row(row)])
+        return new
+
+    def _record(self, answers: Sequence[Answer]) -> None:
+        self.store.log_decisions([decision_row(answer) for answer in answers])
+
+    # ── the snapshot ─────────────────────────────────────────────────────────────────────────────────────
+
+    def _load(self) -> Snapshot:
+        self._seq = self.live.seq
+        return load_published(self.store, self.registry)
+
+    def _swap(self, snapshot: Snapshot) -> None:
+        """Live events that the new histories hold are forgotten; at the first load they come from the store."""
+        if self._restored:
+            self.live.prune(before=snapshot.watermark, seq=self._seq, counted=snapshot.counted,
+                            recent_s=RECENT_S)  # fmt: skip
+            return
+        since = moment(snapshot.watermark) - timedelta(seconds=RECENT_S)
+        names = ["at", "customer_id", "session_id", "product_id", "kind", "quantity"]
+        events = self.store.events(since=since).select(names)
+        events = events.filter(pl.col("customer_id").is_not_null() | pl.col("session_id").is_not_null())
+        self.live.add(live_row(row) for row in events.iter_rows(named=True))
+        self.live.prune(before=snapshot.watermark, seq=self.live.seq, counted=snapshot.counted,
+                        recent_s=RECENT_S)  # fmt: skip
+        self._restored = True
+
+    def _refresh(self, snapshot: Snapshot) -> Snapshot | None:
+        """New prices, stock and products after an ingest into the same shop."""
+        mark = (self.store.ingests().height,)
+        if not self._facts or mark == self._facts:
+            self._facts = mark
+            return None
+        self._facts = mark
+        products = self.store.products()
+        self._products = frozenset(products["product_id"].to_list())
+        return snapshot.with_facts(products, self.store.stock())
+
+
+def decision_row(answer: Answer) -> dict[str, Any]:
+    """A decision as the log keeps it."""
+    ids = answer.snapshot.catalogue.ids
+    return {
+        "decision_id": answer.decision_id,
+        "at": answer.at,
+        "customer_id": answer.ask.customer,
+        "session_id": answer.ask.session,
+        "slot": answer.ask.slot,
+        "snapshot": answer.snapshot.id,
+        "step": answer.step,
+        "guard_rail": answer.guard_rail,
+        "items": [
+            {
+                "product_id": ids[item.product],
+                "position": position,
+                "score": item.score,
+                "propensity": 1.0,
+                "source": item.source,
+                "reason": item.reason.kind,
+            }
+            for position, item in enumerate(answer.items)
+        ],
+    }

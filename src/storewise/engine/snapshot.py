@@ -1,0 +1,182 @@
+"""The snapshot in memory: everything a request needs, immutable, swapped whole."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from storewise.core import artifact
+from storewise.core.artifact import Artifact
+from storewise.core.config import parse
+from storewise.core.errors import ArtifactError
+from storewise.core.registry import Registry
+from storewise.data.dataset import Dataset
+from storewise.data.interactions import Histories, Interactions
+from storewise.engine.catalogue import Catalogue
+from storewise.engine.pipeline import Pipeline
+from storewise.engine.published import ARTIFACTS, Manifest
+from storewise.recommend.eligibility import Eligibility
+from storewise.recommend.related import Related
+from storewise.recommend.retrieve.base import Retriever
+
+RETRIEVER, POPULAR, CATALOGUE, RELATED = "retriever", "popular", "catalogue", "related"
+RECENT_S = 86_400.0  # how far before the watermark live events are kept that training does not hold
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A pipeline, its trained parts and the histories they score.
+
+    ``popular`` always answers; ``popularity`` (n_products,) are its scores for a shopper without history.
+    ``customer_index``: pseudonym → index in ``histories``; indices from ``n_trained`` on are customers whom
+    training has not seen. ``private``: pseudonyms without consent to a personal list.
+    """
+
+    id: str
+    pipeline: Pipeline
+    manifest: Manifest
+    retriever_name: str
+    retriever: Retriever[Any]
+    catalogue: Catalogue
+    eligibility: Eligibility
+    popular: Retriever[Any]
+    popularity: npt.NDArray[np.float32]
+    similar: Related
+    together: Related
+    n_trained: int
+    histories: Interactions
+    customer_index: Mapping[str, int]
+    private: frozenset[str] = field(default_factory=frozenset)
+
+    @property
+    def watermark(self) -> float:
+        return self.manifest.watermark
+
+    @property
+    def counted(self) -> frozenset[str]:
+        """The kinds of events that ``histories`` are made of."""
+        return frozenset(self.manifest.facts.get("kinds", ("purchase",)))
+
+    def history(self, customer: int) -> slice:
+        """The rows of a customer in ``histories``, only the latest ones that the policy counts."""
+        start, stop = int(self.histories.indptr[customer]), int(self.histories.indptr[customer + 1])
+        return slice(max(start, stop - self.pipeline.policy.history_length), stop)
+
+    def with_facts(self, products: pl.DataFrame, stock: pl.DataFrame | None) -> Snapshot:
+        """The same snapshot with today's prices, stock and active products."""
+        catalogue = self.catalogue.refreshed(products, stock)
+        return replace(self, catalogue=catalogue, eligibility=_rules(self.pipeline, catalogue))
+
+
+def catalogue_artifact(dataset: Dataset, facts: Mapping[str, Any]) -> Artifact:
+    """The products in index order and the customers whom training saw."""
+    trained = pl.DataFrame({"customer_id": list(dataset.customer_ids)}, schema={"customer_id": pl.String})
+    return Artifact(
+        CATALOGUE, facts, tables={"products": Catalogue.of(dataset.products).frame, "trained": trained}
+    )
+
+
+def related_artifact(similar: Related, together: Related, facts: Mapping[str, Any]) -> Artifact:
+    """The two product-to-product tables."""
+    tables = {"similar": similar, "together": together}
+    arrays = {f"{name}_{key}": value for name, table in tables.items() for key, value in vars(table).items()}
+    return Artifact(RELATED, facts, arrays)
+
+
+def retriever_artifact(name: str, retriever: Retriever[Any], facts: Mapping[str, Any]) -> Artifact:
+    """A trained retriever: its config among the facts, its state as arrays."""
+    about = {**facts, "component": name, "config": retriever.config.model_dump(mode="json")}
+    return Artifact(name, about, dict(retriever.state()))
+
+
+def restore_retriever(found: Artifact, registry: Registry) -> tuple[str, Retriever[Any]]:
+    """The retriever that an artifact holds, with its registered name."""
+    name = str(found.facts["component"])
+    component = registry.create(name, found.facts["config"])
+    if not isinstance(component, Retriever):
+        raise ArtifactError(f"Artifact {found.name} holds no retriever.", next_step="Train again.")
+    component.restore(found.arrays)
+    return name, component
+
+
+def load(
+    root: Path,
+    manifest: Manifest,
+    behaviour: Dataset,
+    registry: Registry,
+    *,
+    stock: pl.DataFrame | None = None,
+    private: frozenset[str] = frozenset(),
+) -> Snapshot:
+    """Read the artifacts of a snapshot, check every hash, and join them with the shop's present histories.
+
+    ``behaviour``: the store's dataset up to the snapshot's watermark; its indices may differ from training's.
+
+    Raises:
+        ArtifactError: naming the artifact that is missing, damaged or does not fit.
+    """
+    found = {role: artifact.read(root / ARTIFACTS / name) for role, name in manifest.artifacts.items()}
+    try:
+        shelf, related = found[CATALOGUE], found[RELATED]
+        name, retriever = restore_retriever(found[RETRIEVER], registry)
+        _, popular = restore_retriever(found[POPULAR], registry)
+        trained = shelf.tables["trained"]["customer_id"].to_list()
+        pipeline = parse(Pipeline, manifest.pipeline, where=manifest.id)
+        catalogue = Catalogue.of(shelf.tables["products"]).refreshed(behaviour.products, stock)
+        popularity = popular.scores(Histories.single([], n_products=len(catalogue)))[0]
+        similar, together = (_related(related, part) for part in ("similar", "together"))
+    except KeyError as error:
+        raise ArtifactError(
+            f"Snapshot {manifest.id} lacks the part {error}.", next_step="Train and publish again."
+        ) from error
+    customer_index, histories = _align(behaviour, catalogue, trained)
+    return Snapshot(
+        manifest.id, pipeline, manifest, name, retriever, catalogue, _rules(pipeline, catalogue), popular,
+        popularity, similar, together, len(trained), histories, customer_index, private,
+    )  # fmt: skip
+
+
+def moment(at: float) -> datetime:
+    """Seconds as an aware datetime."""
+    return datetime.fromtimestamp(at, UTC)
+
+
+def _rules(pipeline: Pipeline, catalogue: Catalogue) -> Eligibility:
+    return Eligibility(catalogue, hide_out_of_stock=pipeline.policy.out_of_stock == "hide")
+
+
+def _related(found: Artifact, part: str) -> Related:
+    return Related(
+        *(found.arrays[f"{part}_{key}"] for key in ("indptr", "products", "scores", "support", "lift"))
+    )
+
+
+def _align(
+    behaviour: Dataset, catalogue: Catalogue, trained: list[str]
+) -> tuple[dict[str, int], Interactions]:
+    """The store's behaviour in the indices of training; new customers come after the trained ones.
+
+    Products that training has not seen and anonymous sessions fall out.
+    """
+    index = {name: i for i, name in enumerate(trained)}
+    names = list(behaviour.customer_ids)
+    for name in names:
+        index.setdefault(name, len(index))
+    new_customer = np.array([index[name] for name in names], np.int32)
+    new_product = np.array([catalogue.index.get(name, -1) for name in behaviour.product_ids], np.int32)
+    rows = behaviour.interactions
+    kept: npt.NDArray[np.bool_] = rows.customers < len(names)
+    kept[kept] = new_product[rows.products[kept]] >= 0
+    histories = Interactions.build(
+        new_customer[rows.customers[kept]], new_product[rows.products[kept]],
+        at=rows.at[kept], weight=rows.weight[kept],
+        n_customers=len(index), n_products=len(catalogue), ordered=rows.ordered,
+    )  # fmt: skip
+    return index, histories

@@ -1,0 +1,226 @@
+"""A training run: the store up to a watermark → what validation chooses → artifacts and a snapshot file.
+
+Nothing serves before it is published. The artifacts are written whole, and the snapshot file that names
+them comes last, so that a run that dies leaves no snapshot.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from storewise.core import artifact
+from storewise.core.config import config_hash
+from storewise.core.progress import Progress, step
+from storewise.core.registry import Registry
+from storewise.core.rng import spawn
+from storewise.data.dataset import Dataset
+from storewise.data.schema import TABLES
+from storewise.data.shop import dataset as dataset_of
+from storewise.data.stores import Store
+from storewise.engine import snapshot as parts
+from storewise.engine.pipeline import Pipeline
+from storewise.engine.published import ARTIFACTS, Manifest, write_snapshot
+from storewise.engine.validation import Row, Validation, validation_of
+from storewise.recommend.related import bought_together, similar
+from storewise.recommend.retrieve.base import Retriever
+
+if TYPE_CHECKING:
+    from storewise.recommend.select import Selection
+
+POPULAR = "retrieve.popular.v1"
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The retrievers to serve, and why."""
+
+    name: str
+    retriever: Retriever[Any]
+    popular: Retriever[Any]
+    rows: tuple[Row, ...]
+    reason: str
+
+
+def train(
+    store: Store,
+    pipeline: Pipeline,
+    *,
+    registry: Registry,
+    seed: int,
+    progress: Progress,
+    code_version: str,
+    until: datetime | None = None,
+    serving: Manifest | None = None,
+) -> Manifest:
+    """Train a pipeline on a shop and write its snapshot; ``serving`` is measured beside the new one.
+
+    Raises:
+        DataError: when the shop has no products.
+    """
+    with step(progress, "reading the shop"):
+        shop = dataset_of(store, until=until)
+    validation = validation_of(shop, pipeline)
+    chosen = choose(shop, validation, pipeline, registry, seed=seed, progress=progress, serving=serving)
+    facts = {
+        "watermark": shop.watermark,
+        "seed": seed,
+        "code_version": code_version,
+        "schema_hash": schema_hash(),
+        "pipeline_hash": pipeline.hash,
+        "products": shop.n_products,
+        "customers": len(shop.customer_ids),
+        "interactions": len(shop.interactions),
+        "component": chosen.name,
+        "config": chosen.retriever.config.model_dump(mode="json"),
+    }
+    names = write_artifacts(store.folder, shop, chosen, facts, progress)
+    about = {**facts, "evaluation": report(chosen, pipeline, validation), "kinds": counted_kinds(shop)}
+    return write_snapshot(store.folder, pipeline.model_dump(mode="json"), names, about)
+
+
+def choose(
+    shop: Dataset,
+    validation: Validation | None,
+    pipeline: Pipeline,
+    registry: Registry,
+    *,
+    seed: int,
+    progress: Progress,
+    serving: Manifest | None = None,
+) -> Chosen:
+    """Choose on validation, measure with intervals, train again on everything."""
+    if validation is None:
+        popular = _train(registry, POPULAR, {}, shop, seed, progress)
+        why = "no customer came back in the validation window, so nothing can be compared: popularity serves"
+        return Chosen(POPULAR, popular, popular, (), why)
+    if pipeline.retriever is not None:
+        return _fixed(shop, validation, pipeline, registry, seed, progress, serving)
+    from storewise.recommend.select import select
+
+    wanted = pipeline.selection.candidates
+    selection = select(
+        validation.fit, validation.task, candidates=None if wanted == "auto" else wanted,
+        budget_s=60 * pipeline.selection.minutes, seed=seed, progress=progress,
+    )  # fmt: skip
+    rows = _rows(selection, validation, registry, seed, progress, serving)
+    names = list({selection.selected, POPULAR})
+    final = selection.refit(shop, seed=seed, progress=progress, names=names)
+    return Chosen(selection.selected, final[selection.selected], final[POPULAR], rows, selection.reason)
+
+
+def _fixed(
+    shop: Dataset, validation: Validation, pipeline: Pipeline, registry: Registry, seed: int,
+    progress: Progress, serving: Manifest | None,
+) -> Chosen:  # fmt: skip
+    assert pipeline.retriever is not None
+    use = pipeline.retriever
+    roles = [("candidate", use.use, use.config), ("popularity", POPULAR, {}), *_serving(serving, registry)]
+    rows = []
+    for role, name, config in roles:
+        started = time.perf_counter()
+        trained = _train(registry, name, config, validation.fit, seed, progress)
+        seconds = time.perf_counter() - started
+        selected = role == "candidate"
+        rows.append(validation.row(name, trained, role=role, selected=selected, seconds=seconds, seed=seed))
+    final = _train(registry, use.use, use.config, shop, seed, progress)
+    popular = _train(registry, POPULAR, {}, shop, seed, progress)
+    return Chosen(use.use, final, popular, tuple(rows), "the pipeline file names it")
+
+
+def _rows(
+    selection: Selection, validation: Validation, registry: Registry, seed: int, progress: Progress,
+    serving: Manifest | None,
+) -> tuple[Row, ...]:  # fmt: skip
+    """One row for each choice; the selected one, popularity and the serving one with intervals."""
+    trained = selection.refit(
+        validation.fit, seed=seed, progress=progress, names=list({selection.selected, POPULAR})
+    )
+    rows = []
+    for choice in selection.choices:
+        role = "popularity" if choice.name == POPULAR else "candidate"
+        selected = choice.name == selection.selected
+        if choice.name in trained:
+            found = trained[choice.name]
+            rows.append(validation.row(choice.name, found, role=role, selected=selected,
+                                       seconds=choice.seconds, seed=seed))  # fmt: skip
+        else:
+            key = f"{validation.task.metric}@{validation.task.k}"
+            rows.append(Row(choice.name, role, False, choice.seconds, {key: {"value": choice.validation}}))
+    for role, name, config in _serving(serving, registry):
+        started = time.perf_counter()
+        again = _train(registry, name, config, validation.fit, seed, progress)
+        seconds = time.perf_counter() - started
+        rows.append(validation.row(name, again, role=role, selected=False, seconds=seconds, seed=seed))
+    return tuple(rows)
+
+
+def _serving(serving: Manifest | None, registry: Registry) -> list[tuple[str, str, Mapping[str, Any]]]:
+    """The serving component with its config. It is trained anew on the fit part: the artifact itself may
+    have seen the validation days."""
+    if serving is None or "component" not in serving.facts:
+        return []
+    name = str(serving.facts["component"])
+    return [("serving", name, serving.facts["config"])] if name in list(registry) else []
+
+
+def _train(
+    registry: Registry, name: str, config: Mapping[str, Any], shop: Dataset, seed: int, progress: Progress
+) -> Retriever[Any]:
+    component = registry.create(name, config)
+    assert isinstance(component, Retriever), "the pipeline names retrievers only"
+    component.train(shop, rng=spawn(seed, name), progress=progress)
+    return component
+
+
+def write_artifacts(
+    root: Path, shop: Dataset, chosen: Chosen, facts: Mapping[str, Any], progress: Progress
+) -> dict[str, str]:
+    """Write the parts of a snapshot; role → folder name."""
+    with step(progress, "products bought together"):
+        related = parts.related_artifact(
+            similar(shop.interactions), bought_together(shop.interactions), facts
+        )
+    made = {
+        parts.RETRIEVER: parts.retriever_artifact(chosen.name, chosen.retriever, facts),
+        parts.POPULAR: parts.retriever_artifact(POPULAR, chosen.popular, facts),
+        parts.CATALOGUE: parts.catalogue_artifact(shop, facts),
+        parts.RELATED: related,
+    }
+    with step(progress, "writing artifacts"):
+        return {role: artifact.write(part, root / ARTIFACTS).name for role, part in made.items()}
+
+
+def report(chosen: Chosen, pipeline: Pipeline, validation: Validation | None) -> dict[str, Any]:
+    """What `/v1/evaluation` shows and the gates of publishing read."""
+    split = None
+    if validation is not None:
+        split = {
+            "fit_until": validation.fit.watermark,
+            "validation_days": pipeline.selection.validation_days,
+            "customers": len(validation.task),
+        }
+    return {
+        "metric": pipeline.selection.metric,
+        "k": validation.task.k if validation is not None else pipeline.n,
+        "selected": chosen.name,
+        "reason": chosen.reason,
+        "split": split,
+        "rows": [asdict(row) for row in chosen.rows],
+    }
+
+
+def counted_kinds(shop: Dataset) -> list[str]:
+    """The kinds of events that histories are made of; the others live only in memory and in the store."""
+    kinds: Sequence[str] = shop.extra["events"]["kind"].cast(str).unique().to_list() if shop.extra else []
+    strongest = ("purchase", "rating", "cart", "click", "view")
+    return [next((kind for kind in strongest if kind in kinds), "purchase")]
+
+
+def schema_hash() -> str:
+    """A hash of the tables' columns and types."""
+    return config_hash({name: {c.name: str(c.dtype) for c in t.columns} for name, t in TABLES.items()})
