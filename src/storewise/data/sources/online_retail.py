@@ -12,13 +12,14 @@ from pathlib import Path
 import polars as pl
 
 from storewise.core.progress import Progress, step
-from storewise.data.schema import CUSTOMERS, EVENTS, PRODUCTS, REJECTS_SCHEMA, Report, ShopTables
+from storewise.data.schema import CUSTOMERS, EVENTS, PRODUCTS, Report, ShopTables
+from storewise.data.sources import sift
+from storewise.data.sources.prices import regular_prices
 from storewise.data.sources.retail.categories import derive_categories
 from storewise.data.sources.retail.codes import read_codes
 from storewise.data.sources.retail.lines import read_lines
-from storewise.data.sources.retail.outcomes import RULES, decide, is_trade
+from storewise.data.sources.retail.outcomes import RULES, is_trade
 from storewise.data.sources.retail.overlap import delivered_twice
-from storewise.data.sources.retail.prices import regular_prices
 from storewise.data.sources.retail.returns import match_returns
 from storewise.data.sources.retail.titles import best_titles
 
@@ -44,15 +45,15 @@ def load(path: Path | None = None, *, progress: Progress) -> ShopTables:
     with step(progress, "sorting out invoice lines"):
         lines = classify(lines)
     with step(progress, "titles, prices, categories"):
-        report = _count_lines(lines)
-        trade = lines.filter(pl.col("kept"))
+        report = sift.count(lines, RULES, "events", example=("code", "description"))
+        trade = lines.filter(sift.is_kept(RULES))
         products = _products(lines, trade, report)
         customers = _customers(lines, report)
     return ShopTables(
         products=products,
         events=_events(trade),
         customers=customers,
-        rejects=_rejects(lines),
+        rejects=sift.rejects(lines, RULES, "events", cells=_SOURCE_CELLS),
         report=report,
     )
 
@@ -66,7 +67,7 @@ def _read(path: Path | None) -> pl.DataFrame:
 
 def classify(lines: pl.DataFrame) -> pl.DataFrame:
     """Add to the lines of ``read_lines``: number (within its invoice, from 1), product_id, returned (units, on
-    matched cancellations), rule (index in ``RULES``), kept (whether it becomes an event)."""
+    matched cancellations), rule (index in ``RULES``)."""
     lines = lines.with_columns(delivered_twice(lines)).join(
         read_codes(lines), on="code", how="left", maintain_order="left"
     )
@@ -74,20 +75,7 @@ def classify(lines: pl.DataFrame) -> pl.DataFrame:
     sold = lines.with_row_index("position").filter(is_trade())
     matches, _ = match_returns(sold)
     lines = lines.with_row_index("position").join(matches, on="position", how="left", maintain_order="left")
-    lines = lines.with_columns(decide(lines))
-    kept = [rule.outcome in ("kept", "repaired") for rule in RULES]
-    return lines.with_columns(
-        kept=pl.col("rule").replace_strict(range(len(RULES)), kept, return_dtype=pl.Boolean)
-    )
-
-
-def _count_lines(lines: pl.DataFrame) -> Report:
-    """One row of the report for each rule that found lines, in the order of the rules."""
-    report = Report()
-    example = pl.concat_str(["invoice", "code", "description"], separator=" ", ignore_nulls=True).first()
-    for index, rows, text in lines.group_by("rule").agg(pl.len(), example).sort("rule").iter_rows():
-        report.add("events", RULES[index].outcome, RULES[index].reason, rows, example=text)
-    return report
+    return lines.with_columns(sift.rule_of_each(RULES))
 
 
 def _first(texts: pl.Series) -> str:
@@ -118,7 +106,7 @@ def _events(trade: pl.DataFrame) -> pl.DataFrame:
 def _products(lines: pl.DataFrame, trade: pl.DataFrame, report: Report) -> pl.DataFrame:
     sales = trade.filter(pl.col("quantity") > 0).with_columns(unit_price_minor=_pence())
     titles = best_titles(sales)
-    listed = lines.filter(pl.col("purpose").is_null())["product_id"].n_unique()
+    listed = lines.filter(pl.col("purpose").is_null())["product_id"].drop_nulls().n_unique()
     spellings = pl.col("spellings")
     named = titles.filter(spellings > 1)["title"]
     report.add("products", "kept", "one title", titles.filter(spellings == 1).height)
@@ -154,21 +142,6 @@ def _customers(lines: pl.DataFrame, report: Report) -> pl.DataFrame:
         "repaired",
         "several countries: the most frequent taken",
         several.height,
-        example=_first(several["customer_id"]),
     )
     unknown = pl.col("country").is_in(_NO_COUNTRY)
     return CUSTOMERS.conform(customers.with_columns(country=pl.when(~unknown).then("country")))
-
-
-def _rejects(lines: pl.DataFrame) -> pl.DataFrame:
-    """The lines that are no events, with the reason and the cells as they were read."""
-    reasons = [f"{rule.outcome}: {rule.reason}" for rule in RULES]
-    out = lines.lazy().filter(~pl.col("kept"))
-    reason = pl.col("rule").replace_strict(range(len(RULES)), reasons, return_dtype=pl.String)
-    rejects = out.select(
-        table=pl.lit("events"),
-        line="line",
-        reason=reason,
-        row=pl.struct(_SOURCE_CELLS).struct.json_encode(),
-    )
-    return rejects.cast(pl.Schema(REJECTS_SCHEMA)).collect()

@@ -15,6 +15,7 @@ from storewise.core.errors import DataError
 
 _OPENERS = {".gz": gzip.decompress, ".xz": lzma.decompress, ".bz2": bz2.decompress}
 _PARQUET_MAGIC = b"PAR1"
+_OTHER_LINE = "line (of the file)"  # a file may have a column of the name that the line numbers take
 _SUFFIXES = (".csv", ".tsv", ".txt", ".parquet", ".pq")
 
 
@@ -48,11 +49,12 @@ def read_bytes(path: Path) -> bytes:
 def read_raw(path: Path) -> pl.DataFrame:
     """A CSV or Parquet file with a first column ``line``: its 1-based line (Parquet: row) number.
 
-    CSV cells are text, an empty cell is null; Parquet columns keep their types. TSV is read by its suffix.
+    CSV cells are text, an empty cell is null, and so are the cells that a short row lacks; blank lines are
+    skipped. Parquet columns keep their types. TSV is read by its suffix.
 
     Raises:
-        DataError: see :func:`read_bytes`; also broken encoding, no header, rows of differing width (with
-            the line), a damaged Parquet, an unknown kind of file.
+        DataError: see :func:`read_bytes`; also broken encoding, no header, a row with more cells than the
+            header (with its line), quotes that never close, a damaged Parquet, an unknown kind of file.
     """
     path = Path(path)
     content = read_bytes(path)
@@ -85,19 +87,23 @@ def _parquet(content: bytes, path: Path) -> pl.DataFrame:
 
 def _delimited(content: bytes, path: Path, separator: str) -> pl.DataFrame:
     _assert_utf8(content, path)
+    body = content.strip(b"\r\n")
+    odd_lines = b"\n\n" in body or b"\n\r\n" in body or body != content.rstrip(b"\r\n") or b"\n" not in body
+    if odd_lines:
+        return _line_by_line(content, path, separator)
+    _header(next(csv.reader([body.split(b"\n", 1)[0].decode("utf-8-sig")], delimiter=separator)), path)
     try:
         frame = pl.read_csv(io.BytesIO(content), infer_schema=False, separator=separator)
     except pl.exceptions.PolarsError:
         return _line_by_line(content, path, separator)
-    body = content.rstrip(b"\r\n")
-    if body.count(b"\n") != frame.height:  # blank lines or line breaks inside quotes shift the numbering
+    if body.count(b"\n") != frame.height:  # line breaks inside quotes shift the numbering
         return _line_by_line(content, path, separator)
     return _numbered(frame, path, first=2)
 
 
 def _numbered(frame: pl.DataFrame, path: Path, first: int) -> pl.DataFrame:
     if "line" in frame.columns:
-        frame = frame.rename({"line": "line (of the file)"})
+        frame = frame.rename({"line": _OTHER_LINE})
     if not frame.width:
         raise DataError(f"{path} has no columns.", next_step="Write a header line with the column names.")
     return frame.with_row_index("line", offset=first).with_columns(pl.col("line").cast(pl.Int64))
@@ -128,24 +134,26 @@ def _line_by_line(content: bytes, path: Path, separator: str) -> pl.DataFrame:
             if not cells or cells == [""]:
                 continue
             if not header:
-                header = cells
-            elif len(cells) != len(header):
+                header = _header(cells, path)
+                continue
+            if len(cells) > len(header):
                 raise DataError(
                     f"{path}, line {line}: {len(cells)} cells, the header has {len(header)}.",
                     next_step="Put quotes around cells that contain the separator.",
                 )
-            else:
-                rows.append([line, *(cell or None for cell in cells)])
+            rows.append([line, *(cell or None for cell in cells), *[None] * (len(header) - len(cells))])
     except csv.Error as error:
         raise DataError(
             f"{path}, line {start}: {error}.", next_step="Close the quotes of that line."
         ) from error
     if not header:
         raise DataError(f"{path} has no header line.", next_step="Write one with the column names.")
-    if len(set(header)) != len(header):
+    return pl.DataFrame(rows, schema={"line": pl.Int64, **dict.fromkeys(header, pl.String)}, orient="row")
+
+
+def _header(cells: list[str], path: Path) -> list[str]:
+    if len(set(cells)) != len(cells):
         raise DataError(
-            f"{path}: a column name occurs twice in {header}.", next_step="Give every column its own name."
+            f"{path}: a column name occurs twice in {cells}.", next_step="Give every column its own name."
         )
-    names = ["line (of the file)" if name == "line" else name for name in header]
-    schema = {"line": pl.Int64, **dict.fromkeys(names, pl.String)}
-    return pl.DataFrame(rows, schema=schema, orient="row")
+    return [_OTHER_LINE if name == "line" else name for name in cells]

@@ -13,6 +13,11 @@ from storewise.data.schema import ShopTables
 
 SOURCES = {
     "online-retail": "storewise.data.sources.online_retail:load",
+    "movielens": "storewise.data.sources.movielens:load",
+    "sequences": "storewise.data.sources.sequences:load",
+    "lists": "storewise.data.sources.lists:load",
+    "ta-feng": "storewise.data.sources.ta_feng:load",
+    "complete-journey": "storewise.data.sources.complete_journey:load",
 }
 DEFAULT = "online-retail"
 

@@ -1,13 +1,15 @@
-"""What becomes of each invoice line: kept, repaired, set aside or rejected, and why. Exactly one of them."""
+"""What becomes of each invoice line: kept, repaired, set aside or rejected, and why. Exactly one of them.
+
+``RULES`` read the columns of ``read_lines``, and twice (bool), product_id, purpose (null for products), match (null
+for anything but cancelled lines).
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import polars as pl
 
-from storewise.data.schema import Outcome
 from storewise.data.sources.retail import codes, returns
+from storewise.data.sources.sift import Rule
 
 LARGEST = 2**31 - 1  # units on one line, as far as the events table can hold them
 
@@ -18,15 +20,6 @@ _known = pl.col("customer_id").is_not_null()
 _cancelled = pl.col("invoice").str.starts_with("C")
 # Whole pence? Prices are floats in the source: 2.55 * 100 is not quite 255.
 _in_pence = ((_price * 100).round() - _price * 100).abs() < 1e-6
-
-
-@dataclass(frozen=True)
-class Rule:
-    """Lines that fulfil ``condition``, and no rule before it, have this outcome for this reason."""
-
-    outcome: Outcome
-    reason: str
-    condition: pl.Expr
 
 
 def _unreadable() -> list[Rule]:
@@ -78,16 +71,3 @@ RULES = (*BEFORE_MATCHING, *_trade())
 def is_trade() -> pl.Expr:
     """Lines that no rule before the matching of returns takes out: sales and cancellations of products."""
     return ~pl.any_horizontal(rule.condition.fill_null(False) for rule in BEFORE_MATCHING)
-
-
-def decide(lines: pl.DataFrame) -> pl.Series:
-    """The index in ``RULES`` of each line's rule.
-
-    Args:
-        lines: the columns of ``read_lines``, and twice (bool), product_id, purpose (null for products), match
-            (null for anything but cancelled lines).
-    """
-    chosen = pl.lit(None, pl.UInt8)
-    for index, rule in reversed(list(enumerate(RULES))):
-        chosen = pl.when(rule.condition).then(pl.lit(index, pl.UInt8)).otherwise(chosen)
-    return lines.select(rule=chosen).to_series()
