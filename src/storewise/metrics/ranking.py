@@ -40,24 +40,25 @@ def top_k(scores: npt.NDArray[np.floating], k: int, relevant: sparse.csr_matrix 
         wanted[_rows(relevant), relevant.indices] = relevant.data != 0
     width = min(k, n)
     border = np.partition(scores, n - width, axis=1)[:, n - width, None]
-    above = scores > border
-    tied = (scores == border) & (border > -np.inf)
-    room = width - above.sum(axis=1)
-    chosen = above | _first(tied & ~wanted, room)
-    chosen |= _first(tied & wanted, width - chosen.sum(axis=1))
-    rows, columns = np.nonzero(chosen)
-    order = np.lexsort((columns, wanted[rows, columns], -scores[rows, columns], rows))
-    rows, columns = rows[order], columns[order]
-    lists[rows, _place_in_row(rows, b)] = columns
+    rows, columns = np.nonzero((scores >= border) & (scores > -np.inf))
+    found, last = scores[rows, columns], wanted[rows, columns]
+    above = found > border[rows, 0]
+    room = width - np.bincount(rows[above], minlength=b)
+    chosen = above | _first(~above & ~last, rows, room)
+    chosen |= _first(~above & last, rows, width - np.bincount(rows[chosen], minlength=b))
+    rows, columns, found, last = rows[chosen], columns[chosen], found[chosen], last[chosen]
+    order = np.lexsort((columns, last, -found, rows))
+    lists[rows, _place_in_row(rows, b)] = columns[order]
     return lists
 
 
-def _first(mask: npt.NDArray[np.bool_], room: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-    """Keep the first ``room[i]`` true entries of row i."""
-    rows, columns = np.nonzero(mask)
-    keep = _place_in_row(rows, len(mask)) < room[rows]
+def _first(
+    mask: npt.NDArray[np.bool_], rows: npt.NDArray[np.int64], room: npt.NDArray[np.int64]
+) -> npt.NDArray[np.bool_]:
+    """Of the true entries of each row (``rows`` sorted), keep the first ``room[row]``."""
     kept = np.zeros_like(mask)
-    kept[rows[keep], columns[keep]] = True
+    mine = rows[mask]
+    kept[np.flatnonzero(mask)[_place_in_row(mine, len(room)) < room[mine]]] = True
     return kept
 
 

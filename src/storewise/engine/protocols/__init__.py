@@ -1,0 +1,45 @@
+"""Evaluation protocols by name."""
+
+from __future__ import annotations
+
+import difflib
+
+from storewise.core.errors import UnknownName
+from storewise.engine.protocols.base import Fold, Question, RankingProtocol
+from storewise.engine.protocols.five_fold import FiveFold
+from storewise.engine.protocols.item_stratified import ItemStratified
+from storewise.engine.protocols.leave_last_out import LeaveLastOut
+from storewise.engine.protocols.lists import Lists
+from storewise.engine.protocols.rating_folds import RatingFolds
+from storewise.engine.protocols.shop import ShopByTime
+from storewise.engine.protocols.user_shares import UserShares
+
+RANKING: dict[str, RankingProtocol] = {
+    protocol.name: protocol
+    for protocol in (
+        ItemStratified(),
+        FiveFold(),
+        UserShares(),
+        LeaveLastOut(),
+        Lists(),
+        ShopByTime("online-retail"),
+        ShopByTime("shop"),
+    )
+}
+RATING: dict[str, RatingFolds] = {"ml100k-rmse": RatingFolds()}
+NAMES = (*RANKING, *RATING)
+
+
+def check_name(name: str) -> None:
+    """Raise for a protocol that does not exist.
+
+    Raises:
+        UnknownName: with the nearest names.
+    """
+    if name not in NAMES:
+        near = difflib.get_close_matches(name, NAMES, n=2)
+        hint = f"Did you mean {' or '.join(near)}?" if near else f"Known: {', '.join(NAMES)}."
+        raise UnknownName(f"There is no protocol {name!r}.", next_step=hint)
+
+
+__all__ = ["NAMES", "RANKING", "RATING", "Fold", "Question", "RankingProtocol", "RatingFolds", "check_name"]
