@@ -11,6 +11,7 @@ from storewise.data.dataset import Dataset
 from storewise.data.interactions import Interactions
 from storewise.recommend.request import Request
 from storewise.recommend.retrieve.co_counts import CoCounts
+from storewise.recommend.retrieve.item_item import entry_weights
 from storewise.recommend.retrieve.item_knn import ItemKnn, ItemKnnConfig
 from storewise.testing.retriever import shop
 
@@ -111,7 +112,7 @@ def test_the_reason_is_the_greatest_contribution():
     model.train(data, rng=np.random.default_rng(0))
     request = Request(data.histories([5]))
     answer = model(request, 5)
-    weight = request.history.matrix(model.entry_weights(request.history)).toarray()[0]
+    weight = request.history.matrix(entry_weights(model.config, request.history)).toarray()[0]
     for product, reason in zip(answer.products, answer.reasons, strict=True):
         assert reason.kind == "bought_with"
         assert reason.product == np.argmax(weight * model.weights.toarray()[:, product])

@@ -51,19 +51,9 @@ class ItemItem(Retriever[ConfigT]):
         self.weights = sparse.csr_matrix((state["data"], state["indices"], state["indptr"]), shape=(n, n))
         self.weights.has_sorted_indices = True
 
-    def entry_weights(self, histories: Histories) -> npt.NDArray[np.float32]:
-        """(nnz,): how much each history entry counts."""
-        weight = np.exp(-self.config.decay * steps_back(histories))
-        if self.config.half_life_days is not None:
-            now = np.repeat(histories.now, np.diff(histories.indptr))
-            age_days = np.maximum(now - histories.at, 0.0) / DAY_S
-            weight = weight * np.exp2(-age_days / self.config.half_life_days)
-        found: npt.NDArray[np.float32] = weight.astype(np.float32)
-        return found
-
     def scores(self, histories: Histories) -> npt.NDArray[np.float32]:
         w = self._trained()
-        found = histories.matrix(self.entry_weights(histories)) @ w
+        found = histories.matrix(entry_weights(self.config, histories)) @ w
         out = np.full(found.shape, -np.inf, np.float32)
         out[np.repeat(np.arange(len(out)), np.diff(found.indptr)), found.indices] = found.data
         return out
@@ -71,8 +61,7 @@ class ItemItem(Retriever[ConfigT]):
     def __call__(self, request: Request, n: int) -> ItemList:
         """As ``scores``, but touching only the rows of the history's products."""
         w = self._trained()
-        query = request.history.matrix(self.entry_weights(request.history))
-        sources, targets, parts = _gather(w, query.indices, query.data)
+        sources, targets, parts = self._contributions(request)
         total = np.zeros(w.shape[1], np.float32)
         np.add.at(total, targets, parts)
         touched = np.zeros(w.shape[1], np.bool_)
@@ -87,13 +76,30 @@ class ItemItem(Retriever[ConfigT]):
 
     def reasons(self, request: Request, products: npt.NDArray[np.int32]) -> list[Reason]:
         """The history item that contributed most to each product."""
-        query = request.history.matrix(self.entry_weights(request.history))
-        gathered = _gather(self._trained(), query.indices, query.data)
+        gathered = self._contributions(request)
         return [_strongest(p, *gathered) for p in products]
+
+    def _contributions(
+        self, request: Request
+    ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[np.float32]]:
+        products, place = np.unique(request.history.products, return_inverse=True)
+        weights = np.bincount(place, entry_weights(self.config, request.history), len(products))
+        return _gather(self._trained(), products, weights.astype(np.float32))
 
     def _trained(self) -> sparse.csr_matrix:
         self.require(self.weights is not None)
         return self.weights
+
+
+def entry_weights(config: ItemItemConfig, histories: Histories) -> npt.NDArray[np.float32]:
+    """(nnz,): how much each history entry counts."""
+    weight = np.exp(-config.decay * steps_back(histories))
+    if config.half_life_days is not None:
+        now = np.repeat(histories.now, np.diff(histories.indptr))
+        age_days = np.maximum(now - histories.at, 0.0) / DAY_S
+        weight = weight * np.exp2(-age_days / config.half_life_days)
+    found: npt.NDArray[np.float32] = weight.astype(np.float32)
+    return found
 
 
 def steps_back(histories: Histories) -> npt.NDArray[np.int64]:
