@@ -1,0 +1,43 @@
+"""storewise benchmark: run an evaluation protocol on data at a path."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def benchmark(
+    protocol: Annotated[str, typer.Argument(help="Name of the protocol; an unknown one lists all.")],
+    data: Annotated[
+        Path | None, typer.Option(help="File or folder of the data (online-retail: embedded by default).")
+    ] = None,
+    json: Annotated[Path | None, typer.Option(help="Write the report to this file.")] = None,
+    models: Annotated[
+        str | None, typer.Option(help="Comma-separated components; default: what the engine would choose.")
+    ] = None,
+    minutes: Annotated[float, typer.Option(help="Time budget of the whole run.")] = 30.0,
+    seed: Annotated[int, typer.Option(help="Seed of splits, models and intervals.")] = 42,
+) -> None:
+    """Choose on validation, train again, ask the test once; figures with intervals beside popularity."""
+    import shlex
+    import sys
+
+    from storewise.cli.reports import print_rows
+    from storewise.core.progress import Bars
+    from storewise.engine.benchmark import run, write
+
+    report = run(
+        protocol,
+        data,
+        models=None if models is None else [name.strip() for name in models.split(",") if name.strip()],
+        minutes=minutes,
+        seed=seed,
+        command=shlex.join(["storewise", *sys.argv[1:]]),
+        progress=Bars(),
+    )
+    if json is not None:
+        write(report, json)
+    for section in (report, *report["others"]):
+        print_rows(f"{report['protocol']}: {section['question']} ({report['data']})", section)

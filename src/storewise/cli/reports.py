@@ -1,0 +1,38 @@
+"""A report of figures as a table in the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+SHOWN = 5
+
+
+def print_rows(title: str, section: Mapping[str, Any]) -> None:
+    """One line for each model, each figure with its 95 % interval, the chosen one in bold."""
+    rows: Sequence[Mapping[str, Any]] = section["rows"]
+    names = [name for name in rows[0]["metrics"] if not name.startswith(("novelty", "diversity"))][:SHOWN]
+    names += [name for name in rows[0]["metrics"] if name.startswith("coverage") and name not in names]
+    table = Table(title=title, title_justify="left")
+    table.add_column("Model")
+    for name in names:
+        table.add_column(name, justify="right")
+    table.add_column("Seconds", justify="right")
+    for row in rows:
+        style = "bold green" if row["selected"] else ""
+        cells = [Text(_figure(row["metrics"][name]), style) for name in names]
+        mark = " ← chosen on validation" if row["selected"] else ""
+        table.add_row(Text(row["model"] + mark, style), *cells, Text(f"{row['seconds']:.0f}"))
+    console = Console()
+    console.print(table)
+    console.print(Text(str(section["reason"]), style="dim"))
+
+
+def _figure(found: Mapping[str, float | None]) -> str:
+    if found["value"] is None:
+        return "–"
+    return f"{found['value']:.4f} [{found['low']:.4f}, {found['high']:.4f}]"
