@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from alembic.migration import MigrationContext
 from alembic.operations import Operations
 from alembic.script import ScriptDirectory
-from alembic.util.exc import CommandError
+from alembic.script.revision import RevisionError
 
 from storewise.core.errors import StoreError
 
@@ -47,7 +47,7 @@ def upgrade(connection: sa.Connection) -> list[str]:
         return []
     try:
         pending = list(_scripts().iterate_revisions("head", found or "base"))[::-1]
-    except CommandError as error:
+    except RevisionError as error:
         raise StoreError(
             f"The store has revision {found}, this version of Storewise knows revisions up to {head()}.",
             next_step="Update Storewise to the version that wrote the store, or newer.",
