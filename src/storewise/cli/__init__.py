@@ -1,0 +1,17 @@
+"""The command line: one file a command, named in one line here and imported when it is asked for."""
+
+from storewise.cli.app import main
+
+__all__ = ["COMMANDS", "main"]
+
+COMMANDS = {
+    "train": "storewise.cli.train:train",
+    "publish": "storewise.cli.publish:publish",
+    "rollback": "storewise.cli.publish:rollback",
+    "serve": "storewise.cli.serve:serve",
+    "recommend": "storewise.cli.recommend:recommend",
+    "ingest": "storewise.cli.ingest:ingest",
+    "evaluate": "storewise.cli.evaluate:evaluate",
+    "benchmark": "storewise.cli.benchmark:benchmark",
+    "rejects": "storewise.cli.rejects:rejects",
+}

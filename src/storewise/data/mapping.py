@@ -43,6 +43,7 @@ class TableMapping(Config):
     row of a column the file does not have. ``kinds``: the file's word → a kind of event. ``timezone``: of
     times that do not say theirs. ``time_format``: strptime's, where the format is none of the known ones.
     ``decimal``: the decimal mark of prices. ``negative_quantity``: what a purchase of fewer than 0 means.
+    ``query``: of a database, the table or the SELECT to read instead of the table of the contract's name.
     """
 
     columns: Mapping[str, str] = {}
@@ -53,6 +54,7 @@ class TableMapping(Config):
     currency: str | None = None
     decimal: Literal[".", ","] = "."
     negative_quantity: Literal["reject", "return"] = "reject"
+    query: str | None = None
 
     @field_validator("timezone")
     @classmethod
