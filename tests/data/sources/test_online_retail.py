@@ -273,8 +273,16 @@ def test_category_of_a_title(title: str, category: str | None) -> None:
     assert derive_category(title) == category
 
 
-@pytest.mark.parametrize("suffix", [".csv", ".csv.gz", ".csv.xz"])
-def test_the_same_table_as_csv_gives_the_same_shop(tmp_path: Path, suffix: str) -> None:
+@pytest.mark.parametrize(
+    ("suffix", "form"),
+    [
+        (".csv", "%Y-%m-%d %H:%M:%S"),
+        (".csv", "%Y-%m-%dT%H:%M:%S%.6f"),
+        (".csv.gz", "%m/%d/%Y %H:%M"),
+        (".csv.xz", "%d/%m/%Y %H:%M"),
+    ],
+)
+def test_the_same_table_as_csv_gives_the_same_shop(tmp_path: Path, suffix: str, form: str) -> None:
     import gzip
     import lzma
 
@@ -285,11 +293,7 @@ def test_the_same_table_as_csv_gives_the_same_shop(tmp_path: Path, suffix: str) 
     ]
     expected = load(tmp_path, *lines)
     frame = pl.DataFrame(lines, schema=SCHEMA, orient="row")
-    text = (
-        frame.with_columns(pl.col("Customer ID").cast(pl.Float64))
-        .write_csv(datetime_format="%Y-%m-%d %H:%M:%S")
-        .encode()
-    )
+    text = frame.with_columns(pl.col("Customer ID").cast(pl.Float64)).write_csv(datetime_format=form).encode()
     pack = {".csv": bytes, ".csv.gz": gzip.compress, ".csv.xz": lzma.compress}[suffix]
     path = tmp_path / f"lines{suffix}"
     path.write_bytes(pack(text))

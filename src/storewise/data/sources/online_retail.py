@@ -25,6 +25,10 @@ from storewise.data.sources.retail.titles import best_titles
 
 CURRENCY = "GBP"
 EMBEDDED = "online_retail_ii.parquet"
+_TRADE_CELLS = (
+    *("invoice", "number", "at", "customer_id", "product_id", "description"),
+    *("quantity", "returned", "price"),
+)
 _NO_COUNTRY = ("Unspecified", "European Community")
 _SOURCE_CELLS = ("invoice", "code", "description", "quantity", "at", "price", "customer_id", "country")
 
@@ -46,7 +50,7 @@ def load(path: Path | None = None, *, progress: Progress) -> ShopTables:
         lines = classify(lines)
     with step(progress, "titles, prices, categories"):
         report = sift.count(lines, RULES, "events", example=("code", "description"))
-        trade = lines.filter(sift.is_kept(RULES))
+        trade = lines.lazy().filter(sift.is_kept(RULES)).select(_TRADE_CELLS).collect()
         products = _products(lines, trade, report)
         customers = _customers(lines, report)
     return ShopTables(
@@ -72,9 +76,11 @@ def classify(lines: pl.DataFrame) -> pl.DataFrame:
         read_codes(lines), on="code", how="left", maintain_order="left"
     )
     lines = lines.with_columns(number=pl.int_range(1, pl.len() + 1).over("invoice"))
-    sold = lines.with_row_index("position").filter(is_trade())
-    matches, _ = match_returns(sold)
-    lines = lines.with_row_index("position").join(matches, on="position", how="left", maintain_order="left")
+    lines = lines.with_row_index("position")
+    sold = lines.lazy().filter(is_trade())
+    cells = ("position", "customer_id", "product_id", "at", "quantity")
+    matches, _ = match_returns(sold.select(cells).collect())
+    lines = lines.join(matches, on="position", how="left", maintain_order="left")
     return lines.with_columns(sift.rule_of_each(RULES))
 
 
@@ -100,13 +106,16 @@ def _events(trade: pl.DataFrame) -> pl.DataFrame:
         unit_price_minor=_pence(),
         currency=pl.lit(CURRENCY),
     )
-    return EVENTS.conform(events.collect()).sort("at", maintain_order=True)
+    table = EVENTS.conform(events.collect())
+    return table if table["at"].is_sorted() else table.sort("at", maintain_order=True)
 
 
 def _products(lines: pl.DataFrame, trade: pl.DataFrame, report: Report) -> pl.DataFrame:
-    sales = trade.filter(pl.col("quantity") > 0).with_columns(unit_price_minor=_pence())
+    sold = trade.lazy().filter(pl.col("quantity") > 0)
+    sales = sold.select("product_id", "description", "at", unit_price_minor=_pence()).collect()
     titles = best_titles(sales)
-    listed = lines.filter(pl.col("purpose").is_null())["product_id"].drop_nulls().n_unique()
+    codes = lines.lazy().filter(pl.col("purpose").is_null())
+    listed = codes.select(pl.col("product_id").drop_nulls().n_unique()).collect().item()
     spellings = pl.col("spellings")
     named = titles.filter(spellings > 1)["title"]
     report.add("products", "kept", "one title", titles.filter(spellings == 1).height)

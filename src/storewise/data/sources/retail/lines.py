@@ -7,6 +7,7 @@ from pathlib import Path
 import polars as pl
 
 from storewise.core.errors import DataError
+from storewise.data.cells import Reading, read_times
 from storewise.data.sources.raw import read_raw
 
 # Our name, then the names under which the table has been published (2010 edition, 2011 edition).
@@ -20,13 +21,8 @@ _NAMES = {
     "customer_id": ("Customer ID", "CustomerID"),
     "country": ("Country",),
 }
-_TIME_FORMATS = (
-    "%Y-%m-%d %H:%M:%S",
-    "%Y-%m-%dT%H:%M:%S",
-    "%Y-%m-%d %H:%M",
-    "%m/%d/%Y %H:%M",
-    "%d/%m/%Y %H:%M",
-)
+# As Excel writes times in America (the 2011 edition) and in Britain; both are tried as a whole.
+_SLASHED = ("%m/%d/%Y %H:%M", "%d/%m/%Y %H:%M")
 SHOP_ZONE = "Europe/London"
 
 
@@ -76,9 +72,8 @@ def _clean_texts(texts: pl.Series) -> pl.Series:
 
 def _utc(times: pl.Series) -> pl.Series:
     """Local times of the shop as UTC; times that do not exist (or cannot be parsed) are null."""
-    if times.dtype == pl.String:
-        parsed = [times.str.to_datetime(form, strict=False, time_unit="us") for form in _TIME_FORMATS]
-        times = min(parsed, key=lambda column: column.null_count())
-    local = times.cast(pl.Datetime("us"))
-    zoned = local.dt.replace_time_zone(SHOP_ZONE, ambiguous="earliest", non_existent="null")
-    return zoned.dt.convert_time_zone("UTC").alias("at")
+    found = read_times(times, Reading(SHOP_ZONE))
+    if times.dtype == pl.String and found.null_count() > times.null_count():
+        slashed = [read_times(times, Reading(SHOP_ZONE, time_format=form)) for form in _SLASHED]
+        found = min([found, *slashed], key=lambda column: column.null_count())
+    return found.alias("at")
