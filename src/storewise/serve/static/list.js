@@ -1,0 +1,134 @@
+/** The list a shopper gets, with reasons. After an action it moves to the new list and says what changed. */
+
+import * as api from "./api.js";
+import { h, put } from "./dom.js";
+import { card, moveCards, placesOf } from "./card.js";
+import { filterBar } from "./filters.js";
+import { calm, milliseconds, t, tOr } from "./i18n.js";
+import { shortId } from "./shopper.js";
+import { empty, problem, waiting } from "./states.js";
+
+const STEPS = ["full", "popular_in_category", "popular"];
+
+/** What is new and what moved (places gained, negative: lost) from one list of ids to the next. */
+export function compare(before, after) {
+  const was = new Map(before.map((id, place) => [id, place]));
+  const fresh = after.filter((id) => !was.has(id));
+  const moved = after.map((id, place) => [id, was.get(id) - place]).filter(([, by]) => by);
+  return { fresh: new Set(fresh), moved: new Map(moved), gone: before.filter((id) => !after.includes(id)) };
+}
+
+export function listPanel({ act, open, signal }) {
+  const title = h("h1", { id: "list-title", tabindex: "-1" });
+  const answered = h("div", { class: "answered" });
+  const note = h("div", { class: "change", role: "status" });
+  const grid = h("div", { class: "grid" });
+  const filters = filterBar({ changed: () => load(), signal });
+  const element = h(
+    "section",
+    { class: "list", "aria-labelledby": "list-title" },
+    h("div", { class: "list-head" }, title, h("p", { class: "quiet" }, t("list.act"))),
+    filters.element,
+    answered,
+    note,
+    grid,
+  );
+  let shopper = null;
+  let ids = [];
+  let latest = 0;
+
+  /** Another shopper: nothing of the list before is compared. */
+  function show(next) {
+    shopper = next;
+    ids = [];
+    title.textContent = next.kind === "visitor" ? t("list.forVisitor") : t("list.forCustomer", { id: shortId(next.id) });
+    title.title = next.id;
+    put(note);
+    put(answered);
+    put(grid, waiting("cards", 8));
+    return load();
+  }
+
+  /** The same shopper after an action: cards glide to their places, changes are marked and counted. */
+  async function after(action) {
+    const before = ids;
+    const answer = await load({ before });
+    if (answer) put(note, changeNote(action, answer, compare(before, ids)));
+  }
+
+  async function load({ before = null } = {}) {
+    const asked = ++latest;
+    grid.setAttribute("aria-busy", "true");
+    if (!before) put(note);
+    try {
+      const answer = await api.recommendations(shopper, filters.values(), signal);
+      if (asked !== latest) return null;
+      render(answer, before);
+      return answer;
+    } catch (error) {
+      if (asked === latest) problem(grid, error, () => load());
+      return null;
+    } finally {
+      if (asked === latest) grid.removeAttribute("aria-busy");
+    }
+  }
+
+  function render(answer, before) {
+    const focus = focused(grid);
+    const places = placesOf(grid);
+    ids = answer.items.map((item) => item.product_id);
+    filters.learn(answer.items);
+    put(answered, answer.items.length > 0 && answeredBy(answer));
+    if (!ids.length) return put(grid, nothing());
+    const change = before && compare(before, ids);
+    put(grid, answer.items.map((item) => card(item, { act, open, step: STEPS.includes(item.source) ? item.source : null, change })));
+    if (before) moveCards(grid, places);
+    if (focus) (grid.querySelector(focus) ?? title).focus({ preventScroll: true });
+  }
+
+  function nothing() {
+    if (!filters.active()) return empty(t("list.empty"), t("list.emptyNoFilter"));
+    const clear = h("button", { type: "button", class: "button", onclick: () => filters.clear() }, t("list.clear"));
+    return empty(t("list.empty"), t("list.emptyText"), clear);
+  }
+
+  return { element, show, after };
+}
+
+/** A selector for the button that has the focus, so that it can have it again in the new list. */
+function focused(grid) {
+  const button = document.activeElement;
+  const holder = grid.contains(button) ? button.closest("[data-id]") : null;
+  if (!holder) return null;
+  return `[data-id="${CSS.escape(holder.dataset.id)}"] [data-act="${CSS.escape(button.dataset.act ?? "open")}"]`;
+}
+
+/** The rungs of the ladder with the one that answered, the time and the notes. */
+function answeredBy({ step, notes, ms, snapshot }) {
+  const rungs = STEPS.map((name) =>
+    h("li", { "aria-current": name === step ? "true" : null, title: t(`step.${name}.help`) }, t(`step.${name}`)),
+  );
+  return [
+    h("span", { class: "quiet" }, t("list.answered")),
+    h("ol", { class: "ladder" }, rungs),
+    h("span", { class: "quiet" }, t("list.in", { ms: milliseconds(ms) })),
+    snapshot && h("code", { class: "snapshot", title: t("foot.snapshot", { name: snapshot }) }, snapshot),
+    notes.map((one) => h("span", { class: "tag warn" }, one)),
+  ];
+}
+
+function changeNote({ kind, item, stored }, { ms }, { fresh, moved }) {
+  const parts = [
+    fresh.size > 0 && t("list.changedNew", { n: fresh.size }),
+    moved.size > 0 && t("list.changedMoved", { n: moved.size }),
+  ].filter(Boolean);
+  const did = tOr(`list.after.${kind}`, "").replace("{title}", calm(item.title));
+  const what = parts.length ? t("list.changed", { what: parts.join(" · ") }) : t("list.same");
+  return h(
+    "div",
+    { class: parts.length ? "change-note" : "change-note same" },
+    h("b", {}, what),
+    h("span", { class: "did-what" }, did),
+    h("span", { class: "quiet" }, t("list.timing", { stored: milliseconds(stored), answered: milliseconds(ms) })),
+  );
+}
