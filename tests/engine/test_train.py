@@ -77,6 +77,13 @@ def test_nothing_after_the_watermark_is_learnt(store: Store) -> None:
     assert train_on(alone, until=border).artifacts["retriever"] == manifest.artifacts["retriever"]
 
 
+def test_the_last_event_is_history_and_not_live(store: Store) -> None:
+    manifest = train_on(store, until=None)
+    snapshot = load_manifest(store, manifest, registry())
+    assert snapshot.histories.end == dataset(store).interactions.end < snapshot.watermark
+    assert len(snapshot.histories) == len(dataset(store).interactions)
+
+
 def test_the_validation_question_lies_after_its_fit_part(store: Store) -> None:
     shop = dataset(store)
     found = validation_of(shop, PIPELINE)

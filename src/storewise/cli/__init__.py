@@ -5,6 +5,7 @@ from storewise.cli.app import main
 __all__ = ["COMMANDS", "main"]
 
 COMMANDS = {
+    "demo": "storewise.cli.demo:demo",
     "train": "storewise.cli.train:train",
     "publish": "storewise.cli.publish:publish",
     "rollback": "storewise.cli.publish:rollback",

@@ -74,7 +74,7 @@ class Current:
             self.failures += 1
             log.error("the published snapshot cannot be loaded", problem=error.problem, next=error.next_step)
             return False
-        self._take(snapshot)
+        self.take(snapshot)
         return True
 
     def start(self) -> None:
@@ -102,7 +102,8 @@ class Current:
         self._snapshot = newer
         return True
 
-    def _take(self, snapshot: Snapshot) -> None:
+    def take(self, snapshot: Snapshot) -> None:
+        """Let a snapshot serve from now on."""
         self._on_swap(snapshot)
         self._snapshot = snapshot
         log.info("snapshot serves", snapshot=snapshot.id)

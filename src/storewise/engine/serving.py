@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import orjson
 import polars as pl
 
 from storewise.core.clock import Clock, system_clock
+from storewise.core.errors import StateError
 from storewise.core.registry import Registry
 from storewise.data.privacy import Pseudonyms
 from storewise.data.shop import dataset
@@ -20,7 +21,7 @@ from storewise.engine.current import Current
 from storewise.engine.events import Batch, Border, live_row
 from storewise.engine.live import Live
 from storewise.engine.published import Manifest, read_pointer, read_snapshot
-from storewise.engine.recommend import Answer, Recommender
+from storewise.engine.recommend import Answer, Ask, Recommender
 from storewise.engine.registry import registry as all_components
 from storewise.engine.shoppers import Keyed, Shoppers
 from storewise.engine.snapshot import RECENT_S, Snapshot, load, moment
@@ -60,24 +61,34 @@ def private_customers(store: Store) -> frozenset[str]:
     return frozenset(found)
 
 
+def serving_manifest(store: Store) -> Manifest | None:
+    """The manifest of what serves, or None when nothing readable does."""
+    try:
+        return read_snapshot(store.folder, read_pointer(store.folder).serving)
+    except StateError:
+        return None
+
+
 def running_clock(start: datetime, base: Clock = system_clock) -> Clock:
     """A clock that shows ``start`` now and runs on from there: for shops of the past."""
     begun = base()
     return lambda: start + (base() - begun)
 
 
-def last_event_at(store: Store, snapshot: Snapshot | None) -> datetime:
-    """The newest moment that the shop knows of."""
-    since = moment(snapshot.watermark) if snapshot is not None else None
-    newest = store.events(since=since)["at"].max()
-    known = moment(snapshot.watermark) if snapshot is not None else datetime.fromtimestamp(0, UTC)
-    return max(known, newest) if isinstance(newest, datetime) else known
+def end_of_data(store: Store) -> datetime | None:
+    """The newest moment the shop knows of: its last event, or the watermark of what serves."""
+    serving, newest = serving_manifest(store), store.events()["at"].max()
+    found = [moment(serving.watermark)] if serving is not None else []
+    if isinstance(newest, datetime):
+        found.append(newest)
+    return max(found, default=None)
 
 
 class Service:
     """What the HTTP routes and the command line ask. Open it, ``start`` it, ``close`` it.
 
-    ``clock=None`` takes the system's time.
+    ``clock=None`` starts the time at the shop's newest event and lets it run on: a shop of the past then is
+    asked as if it were its last day, also after a restart.
     """
 
     def __init__(
@@ -85,13 +96,13 @@ class Service:
         store: Store,
         *,
         pseudonyms: Keyed,
-        clock: Clock = system_clock,
+        clock: Clock | None = system_clock,
         registry: Registry | None = None,
         poll_s: float = 1.0,
     ) -> None:
         self.store = store
         self.shoppers = Shoppers(pseudonyms, known=self._known)
-        self.clock = clock
+        self.clock = clock or running_clock(end_of_data(store) or system_clock())
         self.registry = registry or all_components()
         self.live = Live()
         self._products: frozenset[str] = frozenset()
@@ -102,7 +113,7 @@ class Service:
         )
         self.writer = Writer(append=self._append, record=self._record)
         self.recommend = Recommender(
-            self.current, live=self.live, clock=lambda: self.clock(), record=self.writer.decision
+            self.current, live=self.live, clock=self.clock, record=self.writer.decision
         )
 
     @classmethod
@@ -119,6 +130,19 @@ class Service:
         """Load what is published and watch it from now on."""
         self._products = frozenset(self.store.products()["product_id"].to_list())
         self.current.start()
+
+    def load_once(self) -> None:
+        """Load what is published and do not watch it.
+
+        Raises:
+            NothingPublished: when nothing is.
+            ArtifactError: when it is damaged.
+        """
+        self.current.take(self._load())
+
+    def preview(self, ask: Ask) -> Answer:
+        """An answer that is not logged."""
+        return Recommender(self.current, live=self.live, clock=self.clock)(ask)
 
     def close(self) -> None:
         """Write what waits and let go of the store."""

@@ -67,7 +67,8 @@ def train(
     validation = validation_of(shop, pipeline)
     chosen = choose(shop, validation, pipeline, registry, seed=seed, progress=progress, serving=serving)
     facts = {
-        "watermark": shop.watermark,
+        # Everything that was read is strictly before the watermark, the last event too.
+        "watermark": shop.watermark if until is not None else round(shop.watermark + 1e-6, 6),
         "seed": seed,
         "code_version": code_version,
         "schema_hash": schema_hash(),

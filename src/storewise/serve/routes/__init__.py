@@ -1,0 +1,23 @@
+"""The routes, one file for each kind of thing; the table below is what the app includes."""
+
+from storewise.serve.routes import (
+    about,
+    customers,
+    documentation,
+    events,
+    health,
+    page,
+    products,
+    recommendations,
+)
+
+ROUTERS = (
+    recommendations.router,
+    products.router,
+    events.router,
+    customers.router,
+    about.router,
+    health.router,
+    documentation.router,
+    page.router,
+)

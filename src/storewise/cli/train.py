@@ -1,0 +1,69 @@
+"""``storewise train``"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from storewise.core.progress import Bars
+
+
+def train(
+    pipeline: Annotated[Path, typer.Argument(help="A pipeline file, such as pipelines/home.toml.")],
+    shop: Annotated[Path, typer.Option(help="Folder of the shop.")] = Path("shop"),
+    until: Annotated[
+        datetime | None,
+        typer.Option(
+            formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"], help="Learn only what happened before (UTC)."
+        ),
+    ] = None,
+    minutes: Annotated[float | None, typer.Option(help="Time for trying candidates.", min=0.01)] = None,
+    seed: Annotated[int, typer.Option(help="Seed of all randomness.")] = 0,
+) -> None:
+    """Train a pipeline on a shop. Nothing serves before it is published."""
+    from storewise.data.stores import Store
+    from storewise.engine.pipeline import read_pipeline
+    from storewise.engine.provenance import version
+    from storewise.engine.registry import registry
+    from storewise.engine.serving import serving_manifest
+    from storewise.engine.train import train as run
+
+    components = registry()
+    read = read_pipeline(pipeline, components)
+    if minutes is not None:
+        read = read.model_copy(update={"selection": read.selection.model_copy(update={"minutes": minutes})})
+    bars = Bars()
+    with Store.open(shop, create=False) as store:
+        manifest = run(
+            store, read, registry=components, seed=seed, progress=bars, code_version=version(),
+            until=until.replace(tzinfo=UTC) if until is not None else None, serving=serving_manifest(store),
+        )  # fmt: skip
+    show(manifest.evaluation)
+    print(manifest.id)
+    bars.note(f"Publish it with: storewise publish {manifest.id} --shop {shop}")
+
+
+def show(report: object) -> None:
+    """The evaluation as a table on standard error."""
+    from rich.console import Console
+    from rich.table import Table
+
+    assert isinstance(report, dict)
+    rows = report.get("rows", [])
+    keys = [f"{name}@{report['k']}" for name in ("ndcg", "recall", "map", "hit")]
+    table = Table("", "model", "role", *keys, title=f"validation: {report['reason']}")
+    for row in rows:
+        figures = [_figure(row["metrics"].get(key)) for key in keys]
+        table.add_row("→" if row["selected"] else "", row["model"], row["role"], *figures)
+    Console(stderr=True).print(table)
+
+
+def _figure(found: dict[str, float] | None) -> str:
+    if found is None or found.get("value") is None:
+        return ""
+    if "low" not in found:
+        return f"{found['value']:.4f}"
+    return f"{found['value']:.4f} [{found['low']:.4f}, {found['high']:.4f}]"

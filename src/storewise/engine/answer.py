@@ -1,0 +1,32 @@
+"""An answer in plain values, as the API and the command line give it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from storewise.engine.reasons import Language, render
+from storewise.engine.recommend import Answer
+
+
+def payload(answer: Answer, language: Language = "en") -> dict[str, Any]:
+    """The list with each product's facts and its reason in words; see docs/api.md."""
+    catalogue = answer.snapshot.catalogue
+    items = []
+    for position, item in enumerate(answer.items):
+        reason = item.reason
+        about = {
+            "kind": reason.kind,
+            "product_id": catalogue.ids[reason.product] if reason.product is not None else None,
+            "value": reason.value,
+            "text": render(reason, catalogue, language),
+        }
+        place = {"position": position, "score": item.score, "source": item.source, "reason": about}
+        items.append(catalogue.payload(item.product) | place)
+    return {
+        "decision_id": answer.decision_id,
+        "snapshot": answer.snapshot.id,
+        "slot": answer.ask.slot,
+        "step": answer.step,
+        "notes": list(answer.notes),
+        "items": items,
+    }

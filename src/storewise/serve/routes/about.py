@@ -1,0 +1,62 @@
+"""What the engine knows of itself: the snapshot, its evaluation, the quality of the data."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+import orjson
+from fastapi import APIRouter
+
+from storewise.engine.published import read_pointer
+from storewise.engine.serving import Service
+from storewise.engine.snapshot import moment
+from storewise.serve.answers import Json
+from storewise.serve.routes.ask import ServiceOf
+
+router = APIRouter(prefix="/v1", tags=["about"])
+REPORTS = "evaluations"  # folder of the shop where `storewise evaluate` leaves its JSON
+REJECTS = 200
+
+
+@router.get("/snapshot", response_class=Json)
+def snapshot(service: ServiceOf) -> Json:
+    """What serves, since when, and what it is made of."""
+    serving, pointer = service.current(), read_pointer(service.store.folder)
+    facts = {key: value for key, value in serving.manifest.facts.items() if key != "evaluation"}
+    published = asdict(pointer) if pointer.serving == serving.id else {}
+    return Json(
+        {
+            "snapshot": serving.id,
+            "published_at": published.get("published_at"),
+            "history": published.get("history", []),
+            "pipeline": serving.manifest.pipeline,
+            "artifacts": serving.manifest.artifacts,
+            **facts,
+            "watermark": moment(serving.watermark),
+        }
+    )
+
+
+@router.get("/evaluation", response_class=Json)
+def evaluation(service: ServiceOf) -> Json:
+    """How the serving model was chosen, beside popularity, with intervals."""
+    serving = service.current()
+    return Json({"snapshot": serving.id, **serving.manifest.evaluation, "benchmarks": _benchmarks(service)})
+
+
+@router.get("/report", response_class=Json)
+def report(service: ServiceOf) -> Json:
+    """What became of every row that was ingested."""
+    rejects = service.store.rejects().head(REJECTS)
+    return Json({"rows": service.store.reports().to_dicts(), "rejects": rejects.to_dicts()})
+
+
+def _benchmarks(service: Service) -> list[dict[str, Any]]:
+    found = []
+    for file in sorted((service.store.folder / REPORTS).glob("*.json")):
+        try:
+            found.append(orjson.loads(file.read_bytes()))
+        except orjson.JSONDecodeError:
+            continue
+    return found

@@ -1,0 +1,35 @@
+"""The small shop, trained and serving."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from storewise.engine.serving import Service
+from storewise.testing import small_shop
+
+
+@pytest.fixture(scope="session")
+def trained_shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the small shop, trained and published; copy it before writing."""
+    folder = tmp_path_factory.mktemp("trained") / "shop"
+    small_shop.make_shop(folder)
+    return folder
+
+
+@pytest.fixture
+def shop(trained_shop: Path, tmp_path: Path) -> Path:
+    """A copy for one test."""
+    return Path(shutil.copytree(trained_shop, tmp_path / "shop"))
+
+
+@pytest.fixture
+def service(shop: Path) -> Iterator[Service]:
+    """The shop, answering at its last moment."""
+    found = small_shop.open_service(shop)
+    found.start()
+    yield found
+    found.close()
