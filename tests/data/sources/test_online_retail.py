@@ -473,3 +473,13 @@ def test_real_quantities_and_prices_are_in_bounds(shop: ShopTables) -> None:
 def test_reasons_are_distinct() -> None:
     pairs = [(rule.outcome, rule.reason) for rule in RULES]
     assert all(a != b for a, b in itertools.combinations(pairs, 2))
+
+
+def test_real_overlap_is_found_in_a_sorted_table_too(
+    tmp_path: Path, source: pl.DataFrame, shop: ShopTables
+) -> None:
+    part = source.filter(pl.col("InvoiceDate").dt.date().is_between(date(2010, 11, 25), date(2010, 12, 20)))
+    path = tmp_path / "sorted.parquet"
+    part.sort("InvoiceDate", "Invoice", "StockCode").write_parquet(path)
+    again = online_retail.load(path, progress=Silent())
+    assert reasons(again)[("set aside", "delivered twice: the sheets overlap")] == 22_523
