@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import runpy
 from collections import Counter, defaultdict
 from datetime import UTC, date, datetime, timedelta
 from importlib.resources import files
@@ -483,3 +484,11 @@ def test_real_overlap_is_found_in_a_sorted_table_too(
     part.sort("InvoiceDate", "Invoice", "StockCode").write_parquet(path)
     again = online_retail.load(path, progress=Silent())
     assert reasons(again)[("set aside", "delivered twice: the sheets overlap")] == 22_523
+
+
+def test_documented_counts_are_the_report(shop: ShopTables) -> None:
+    root = Path(__file__).resolve().parents[3]
+    script = runpy.run_path(str(root / "scripts" / "document_sources.py"))
+    text = (root / "docs" / "data-sources.md").read_text(encoding="utf-8")
+    assert "1,067,371" in text
+    assert script["page"](shop.report, text) == text, "run scripts/document_sources.py"
