@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-SHOWN = 5
+SHOWN = 4
+FILE_WIDTH = 160  # of the table when nobody watches a terminal
 
 
 def print_rows(title: str, section: Mapping[str, Any]) -> None:
@@ -18,16 +19,18 @@ def print_rows(title: str, section: Mapping[str, Any]) -> None:
     names = [name for name in rows[0]["metrics"] if not name.startswith(("novelty", "diversity"))][:SHOWN]
     names += [name for name in rows[0]["metrics"] if name.startswith("coverage") and name not in names]
     table = Table(title=title, title_justify="left")
-    table.add_column("Model")
+    table.add_column("Model", overflow="fold")
     for name in names:
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", overflow="fold")
     table.add_column("Seconds", justify="right")
     for row in rows:
         style = "bold green" if row["selected"] else ""
         cells = [Text(_figure(row["metrics"][name]), style) for name in names]
-        mark = " ← chosen on validation" if row["selected"] else ""
+        mark = " ← chosen" if row["selected"] else ""
         table.add_row(Text(row["model"] + mark, style), *cells, Text(f"{row['seconds']:.0f}"))
     console = Console()
+    if not console.is_terminal:
+        console = Console(width=FILE_WIDTH)
     console.print(table)
     console.print(Text(str(section["reason"]), style="dim"))
 
@@ -35,4 +38,4 @@ def print_rows(title: str, section: Mapping[str, Any]) -> None:
 def _figure(found: Mapping[str, float | None]) -> str:
     if found["value"] is None:
         return "–"
-    return f"{found['value']:.4f} [{found['low']:.4f}, {found['high']:.4f}]"
+    return f"{found['value']:.4f} [{found['low']:.3f}, {found['high']:.3f}]"

@@ -27,7 +27,7 @@ from storewise.metrics.intervals import Interval, paired_difference
 from storewise.recommend.retrieve.base import Retriever
 
 if TYPE_CHECKING:
-    from storewise.recommend.select import Choice, Selection
+    from storewise.recommend.select import Selection
 
 POPULAR = "retrieve.popular.v1"
 TUNING_SHARE = 0.6  # of the time budget; the rest is for training again and for the test
@@ -183,7 +183,7 @@ def _row(
     spent_s: float,
     seed: int,
 ) -> dict[str, Any]:
-    choice: Choice | None = next((c for c in selection.choices if c.name == model), None)
+    choice = next((c for c in selection.choices if c.name == model), None)
     return {
         "model": model,
         "selected": model == selection.selected,

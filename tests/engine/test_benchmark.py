@@ -1,0 +1,146 @@
+"""The whole run on small data: the report's shape, its claim, and that it is honest."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+import pytest
+
+from storewise.core.errors import ConfigError, UnknownName
+from storewise.engine import benchmark
+from storewise.engine.benchmark import component_names, run, write
+
+KEYS = {"protocol", "data", "command", "version", "machine", "seconds", "rows"}
+
+
+@pytest.fixture
+def sequences(tmp_path: Path) -> Path:
+    """Shoppers who walk through one of six circles of products, so that the next one can be learned."""
+    rng = np.random.default_rng(0)
+    lines = []
+    for user in range(300):
+        circle, start = rng.integers(6), rng.integers(10)
+        steps = [f"{circle}-{(start + i) % 10}" for i in range(rng.integers(4, 8))]
+        lines.append(f"u{user} " + " ".join(steps))
+    file = tmp_path / "walks.txt"
+    file.write_text("\n".join(lines))
+    return file
+
+
+@pytest.fixture
+def report(sequences: Path) -> dict[str, Any]:
+    return run(
+        "leave-last-out",
+        sequences,
+        models=["popular", "item_knn"],
+        minutes=0.2,
+        seed=1,
+        command="the command",
+    )
+
+
+def test_the_report_has_the_promised_shape(report: dict[str, Any], tmp_path: Path) -> None:
+    assert report.keys() >= KEYS
+    assert report["protocol"] == "leave-last-out"
+    assert report["command"] == "the command"
+    assert report["version"].startswith("0.")
+    assert {"cpu", "cores", "python", "numpy"} <= report["machine"].keys()
+    for row in report["rows"]:
+        assert row.keys() >= {"model", "selected", "seconds", "metrics", "groups", "config"}
+        for name in ("ndcg@10", "recall@10", "mrr@10", "hit@10", "coverage@10", "novelty@10", "diversity@10"):
+            figure = row["metrics"][name]
+            assert figure["low"] <= figure["value"] <= figure["high"], name
+        assert set(row["groups"]) >= {"unmasked", "cold"}
+    write(report, tmp_path / "deep" / "report.json")
+    assert orjson.loads((tmp_path / "deep" / "report.json").read_bytes())["rows"] == report["rows"]
+
+
+def test_one_row_is_the_claim_and_popularity_stands_beside_it(report: dict[str, Any]) -> None:
+    assert [row["selected"] for row in report["rows"]] == [True] + [False] * (len(report["rows"]) - 1)
+    rows = {row["model"]: row for row in report["rows"]}
+    assert set(rows) == {"retrieve.popular.v1", "retrieve.item_knn.v1"}
+    assert report["rows"][0]["model"] == "retrieve.item_knn.v1"
+    knn, popular = (rows[f"retrieve.{name}.v1"]["metrics"]["ndcg@10"] for name in ("item_knn", "popular"))
+    assert knn["low"] > popular["high"]
+    gain = rows["retrieve.item_knn.v1"]["above_popular"]["ndcg@10"]
+    assert gain["value"] == pytest.approx(knn["value"] - popular["value"])
+    assert 0 < gain["low"] < gain["high"]
+    assert rows["retrieve.popular.v1"]["above_popular"]["ndcg@10"]["value"] == 0
+
+
+def test_popularity_is_there_even_when_not_asked_for(sequences: Path) -> None:
+    found = run("leave-last-out", sequences, models=["item_knn"], minutes=0.1, seed=1)
+    assert "retrieve.popular.v1" in [row["model"] for row in found["rows"]]
+    assert sum(row["selected"] for row in found["rows"]) == 1
+
+
+def test_choosing_never_sees_the_test(sequences: Path, tmp_path: Path) -> None:
+    """Other last products change the figures, not the choice nor its validation value."""
+    rng = np.random.default_rng(5)
+    spoilt = tmp_path / "spoilt.txt"
+    lines = [line.split() for line in sequences.read_text().splitlines()]
+    names = sorted({name for line in lines for name in line[1:]})
+    spoilt.write_text("\n".join(" ".join([*line[:-1], str(rng.choice(names))]) for line in lines))
+
+    def row(file: Path) -> dict[str, Any]:
+        found = run("leave-last-out", file, models=["popular"], minutes=5, seed=1)
+        return dict(found["rows"][0])
+
+    before, after = row(sequences), row(spoilt)
+    assert (before["config"], before["trials"]) == (after["config"], after["trials"])
+    assert before["validation"] == pytest.approx(after["validation"], abs=1e-12)
+    assert before["metrics"]["ndcg@10"] != after["metrics"]["ndcg@10"]
+
+
+def test_models_by_full_or_short_name() -> None:
+    both = component_names(["ease", "retrieve.ease.v1", "popular"], "retrieve")
+    assert both == ["retrieve.ease.v1", "retrieve.popular.v1"]
+    with pytest.raises(UnknownName, match="oracle"):
+        component_names(["oracle"], "retrieve")
+
+
+def test_a_budget_has_to_be_positive(sequences: Path) -> None:
+    with pytest.raises(ConfigError, match="0 minutes"):
+        run("leave-last-out", sequences, minutes=0)
+
+
+def test_a_report_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    file = tmp_path / "report.json"
+    write({"a": 1}, file)
+    with pytest.raises(TypeError):
+        benchmark.write({"a": object()}, file)
+    assert orjson.loads(file.read_bytes()) == {"a": 1}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["lists", "--data", "{}"], "holds no train.txt"),
+        (["lists", "--data", "{}/nowhere"], "nothing at"),
+        (["lists"], "--data PATH"),
+        (["list"], "Did you mean lists"),
+    ],
+)
+def test_the_command_says_what_is_wrong(tmp_path: Path, arguments: list[str], message: str) -> None:
+    given = [argument.format(tmp_path) for argument in arguments]
+    command = [sys.executable, "-m", "storewise", "benchmark", *given]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_command_writes_the_report(sequences: Path, tmp_path: Path) -> None:
+    file = tmp_path / "out.json"
+    command = [sys.executable, "-m", "storewise", "benchmark", "leave-last-out", "--data", str(sequences)]
+    command += ["--models", "popular,item_knn", "--minutes", "0.1", "--json", str(file)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    found = orjson.loads(file.read_bytes())
+    assert found["command"].startswith("storewise benchmark leave-last-out")
+    assert "retrieve.item_knn.v1" in done.stdout
