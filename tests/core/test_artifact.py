@@ -33,6 +33,12 @@ def test_comes_back_exactly(tmp_path: Path) -> None:
     assert found.tables["products"].equals(sample().tables["products"])
 
 
+def test_shape_comes_back_also_of_a_single_number(tmp_path: Path) -> None:
+    found = read(write(Artifact("a", {}, {"scale": np.array(2.5), "none": np.empty((0, 3))}), tmp_path))
+    assert found.arrays["scale"].shape == ()
+    assert found.arrays["none"].shape == (0, 3)
+
+
 def test_equal_content_is_written_once(tmp_path: Path) -> None:
     assert write(sample(), tmp_path) == write(sample(), tmp_path)
     assert len(list(tmp_path.iterdir())) == 1

@@ -51,7 +51,7 @@ def write(artifact: Artifact, root: Path) -> Path:
         for name, array in artifact.arrays.items():
             _refuse_objects(artifact.name, name, array)
             with open(scratch / f"{name}.npy", "wb") as file:
-                np.save(file, np.ascontiguousarray(array), allow_pickle=False)
+                np.save(file, np.asarray(array, order="C"), allow_pickle=False)
                 _to_disk(file.fileno())
         for name, table in artifact.tables.items():
             table.write_parquet(scratch / f"{name}.parquet")
