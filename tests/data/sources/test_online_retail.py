@@ -318,6 +318,15 @@ def test_cells_of_a_csv_that_make_no_sense_are_rejected_with_their_line(tmp_path
     assert shop.events.height == 1
 
 
+def test_the_column_names_of_the_first_edition_are_known(tmp_path: Path) -> None:
+    path = tmp_path / "lines.csv"
+    names = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country"
+    path.write_text(f"{names}\n536365,85123A,HOLDER,6,12/1/2010 8:26,2.55,17850,United Kingdom\n")
+    shop = online_retail.load(path, progress=Silent())
+    assert shop.events["at"].to_list() == [datetime(2010, 12, 1, 8, 26, tzinfo=UTC)]
+    assert shop.events["unit_price_minor"].to_list() == [255]
+
+
 def test_a_table_without_a_column_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "lines.csv"
     path.write_text("Invoice,StockCode\n1,2\n")

@@ -79,7 +79,7 @@ def classify(lines: pl.DataFrame) -> pl.DataFrame:
     lines = lines.with_row_index("position")
     sold = lines.lazy().filter(is_trade())
     cells = ("position", "customer_id", "product_id", "at", "quantity")
-    matches, _ = match_returns(sold.select(cells).collect())
+    matches = match_returns(sold.select(cells).collect())
     lines = lines.join(matches, on="position", how="left", maintain_order="left")
     return lines.with_columns(sift.rule_of_each(RULES))
 

@@ -11,11 +11,10 @@ SPREAD = "several purchases"
 PART = "part"
 NONE = "no purchase"
 ANONYMOUS = "no customer"
-MATCH_SCHEMA = {"position": pl.UInt32, "returned": pl.Int64, "match": pl.String}
-LINK_SCHEMA = {"position": pl.UInt32, "purchase": pl.UInt32, "quantity": pl.Int64}
+_SCHEMA = {"position": pl.UInt32, "returned": pl.Int64, "match": pl.String}
 
 
-def match_returns(lines: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+def match_returns(lines: pl.DataFrame) -> pl.DataFrame:
     """Match every cancelled line to earlier purchases of the same product by the same customer.
 
     A cancelled line takes the latest earlier purchase that still has enough units; when none has, it takes
@@ -27,65 +26,53 @@ def match_returns(lines: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
 
     Returns:
         One row for each cancelled line: position, returned (units matched, >= 0), match (one of the constants
-        of this module); and the links: position (of the cancelled line), purchase (position), quantity.
+        of this module).
 
     >>> lines = pl.DataFrame({"position": [0, 1, 2], "customer_id": ["7"] * 3, "product_id": ["A"] * 3,
     ...                       "at": [1, 2, 3], "quantity": [5, 2, -6]})
-    >>> matches, links = match_returns(lines)
-    >>> matches.rows(), links.select("purchase", "quantity").rows()
-    ([(2, 6, 'several purchases')], [(1, 2), (0, 4)])
+    >>> match_returns(lines).rows()
+    [(2, 6, 'several purchases')]
     """
+    pair = ("customer_id", "product_id")
     cancelled = lines.filter(pl.col("quantity") < 0)
-    known = cancelled.drop_nulls("customer_id")
-    pairs = known.select("customer_id", "product_id").unique().with_row_index("pair")
+    pairs = cancelled.drop_nulls("customer_id").select(pair).unique().with_row_index("pair")
     # Only pairs with a cancellation matter: a few percent of all lines.
-    together = lines.select("position", "customer_id", "product_id", "at", "quantity").join(
-        pairs, on=["customer_id", "product_id"]
-    )
-    together = together.sort("pair", "at", "position").select("pair", "position", "quantity")
-    matches, links = _allocate(together)
+    together = lines.join(pairs, on=pair).sort("pair", "at", "position")
+    matches = _allocate(together.select("pair", "position", "quantity"))
     anonymous = cancelled.filter(pl.col("customer_id").is_null())
-    unmatched = anonymous.select("position", returned=pl.lit(0, pl.Int64), match=pl.lit(ANONYMOUS))
-    return pl.concat([matches, unmatched.cast(pl.Schema(MATCH_SCHEMA))]), links
+    unmatched = anonymous.select("position", returned=pl.lit(0), match=pl.lit(ANONYMOUS))
+    return pl.concat([matches, unmatched.cast(pl.Schema(_SCHEMA))])
 
 
-def _allocate(lines: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+def _allocate(lines: pl.DataFrame) -> pl.DataFrame:
     """Go through the lines of the affected pairs in time order. Each allocation depends on the one before,
     so this is a loop; it sees only pairs with a cancellation."""
-    left: dict[int, list[tuple[int, int]]] = defaultdict(
-        list
-    )  # (purchase position, units left), oldest first
+    left: dict[int, list[int]] = defaultdict(list)  # units left of each purchase, oldest first
     matches: list[tuple[int, int, str]] = []
-    links: list[tuple[int, int, int]] = []
     for pair, position, quantity in lines.iter_rows():
         if quantity > 0:
-            left[pair].append((position, quantity))
+            left[pair].append(quantity)
             continue
         taken = _take(left[pair], -quantity)
-        links += [(position, purchase, units) for purchase, units in taken]
-        returned = sum(units for _, units in taken)
+        returned = sum(taken)
         kind = PART if 0 < returned < -quantity else SPREAD if len(taken) > 1 else WHOLE if taken else NONE
         matches.append((position, returned, kind))
-    return (
-        pl.DataFrame(matches, schema=MATCH_SCHEMA, orient="row"),
-        pl.DataFrame(links, schema=LINK_SCHEMA, orient="row"),
-    )
+    return pl.DataFrame(matches, schema=_SCHEMA, orient="row")
 
 
-def _take(left: list[tuple[int, int]], wanted: int) -> list[tuple[int, int]]:
-    """Take ``wanted`` units from the purchases of one pair, changing ``left``."""
+def _take(left: list[int], wanted: int) -> list[int]:
+    """Take ``wanted`` units from the purchases of one pair, changing ``left``; the units of each one used."""
     for index in range(len(left) - 1, -1, -1):
-        purchase, units = left[index]
-        if units >= wanted:
-            left[index] = (purchase, units - wanted)
-            return [(purchase, wanted)]
+        if left[index] >= wanted:
+            left[index] -= wanted
+            return [wanted]
     taken = []
     while left and wanted:
-        purchase, units = left.pop()
-        part = min(units, wanted)
-        if part:
-            taken.append((purchase, part))
-        if units > part:
-            left.append((purchase, units - part))
-        wanted -= part
+        units = min(left[-1], wanted)
+        left[-1] -= units
+        wanted -= units
+        if units:
+            taken.append(units)
+        if not left[-1]:
+            left.pop()
     return taken
