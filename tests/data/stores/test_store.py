@@ -11,9 +11,9 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from storewise.core.clock import fixed_clock
-from storewise.core.errors import StoreError
+from storewise.core.errors import DataError, StoreError
 from storewise.data.schema import CUSTOMERS, EVENTS, PRODUCTS, REJECTS_SCHEMA, STOCK, Report, ShopTables
-from storewise.data.stores import Store
+from storewise.data.stores import Appended, Store
 
 START = datetime(2011, 1, 1, tzinfo=UTC)
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -208,3 +208,26 @@ def test_sqlite_is_set_to_keep_what_it_acknowledged(store: Store) -> None:
             for name in ("journal_mode", "synchronous", "foreign_keys")
         }
     assert pragmas == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [("at", "2011-01-01"), ("kind", "bought"), ("quantity", "two"), ("propensity", "often")],
+)
+def test_a_live_event_of_a_wrong_type_is_refused_whole(store: Store, column: str, value: str) -> None:
+    good = {"event_id": "a", "at": START, "product_id": "p0", "kind": "view"}
+    with pytest.raises(DataError, match=f"{column} is '{value}'"):
+        store.append_events([good, good | {"event_id": "b", column: value}])
+    assert store.events().height == 0
+
+
+def test_rows_and_frames_of_live_events_are_the_same(store: Store, tmp_path: Path) -> None:
+    given = events(20)
+    repeated = [*given.to_dicts(), *given.to_dicts()[:3]]
+    assert store.append_events(repeated) == Appended(20, 3, frozenset(given["event_id"]))
+    with Store.open(tmp_path / "other") as other:
+        other.append_events(given)
+        assert_frame_equal(store.events(), other.events())
+    bare = given.with_columns(pl.lit(None, pl.String).alias("event_id"))
+    assert store.append_events(bare.to_dicts()).accepted == 20
+    assert store.append_events(bare).duplicates == 20

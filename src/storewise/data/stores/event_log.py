@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from datetime import datetime
+from typing import Any
 
 import polars as pl
 import sqlalchemy as sa
@@ -14,6 +16,8 @@ from storewise.data.stores import frames
 from storewise.data.stores.segments import Segment, SegmentIds, Segments
 from storewise.data.stores.tables import LIVE_EVENTS, REVISIONS, SEGMENTS
 
+_FEW = 10_000
+"""Up to so many ids are looked up one by one, more are joined."""
 _LIVE = [LIVE_EVENTS.c[column.name] for column in EVENTS.columns]
 
 
@@ -45,26 +49,34 @@ class EventLog:
         """The events whose ids neither a segment nor a live row nor an earlier row of the frame holds."""
         if events["event_id"].n_unique() < events.height:
             events = events.unique("event_id", keep="first", maintain_order=True)
-        known = self.catalogue(connection)
-        if events.height > 10_000:
-            if known:
-                past = self._segments.scan(known).select("event_id").collect()
-                events = events.join(past, on="event_id", how="anti", maintain_order="left")
-            live = connection.execute(sa.select(LIVE_EVENTS.c.event_id)).scalars().all()
-            return events.filter(~pl.col("event_id").is_in(pl.Series(live, dtype=pl.String).implode()))
-        taken: set[str] = set()
-        if known:
-            with self._guard:
-                taken |= self._ids.present(events["event_id"], known)
-        for part in frames.chunks(events["event_id"].to_list()):
-            query = sa.select(LIVE_EVENTS.c.event_id).where(LIVE_EVENTS.c.event_id.in_(part))
-            taken.update(connection.execute(query).scalars())
-        return events.filter(~pl.col("event_id").is_in(list(taken))) if taken else events
+        if events.height <= _FEW:
+            taken = self.taken(connection, events["event_id"].to_list())
+            return events.filter(~pl.col("event_id").is_in(list(taken))) if taken else events
+        if known := self.catalogue(connection):
+            past = self._segments.scan(known).select("event_id").collect()
+            events = events.join(past, on="event_id", how="anti", maintain_order="left")
+        live = connection.execute(sa.select(LIVE_EVENTS.c.event_id)).scalars().all()
+        return events.filter(~pl.col("event_id").is_in(pl.Series(live, dtype=pl.String).implode()))
 
-    def append(self, connection: sa.Connection, events: pl.DataFrame) -> None:
-        """Insert live rows."""
-        if events.height:
-            connection.execute(sa.insert(LIVE_EVENTS), frames.to_rows(events, EVENTS))
+    def taken(self, connection: sa.Connection, ids: Sequence[str]) -> set[str]:
+        """Which of a few ids some segment or live row holds."""
+        found: set[str] = set()
+        if known := self.catalogue(connection):
+            with self._guard:
+                found |= self._ids.present(pl.Series(ids, dtype=pl.String), known)
+        for part in frames.chunks(ids):
+            query = sa.select(LIVE_EVENTS.c.event_id).where(LIVE_EVENTS.c.event_id.in_(part))
+            found.update(connection.execute(query).scalars())
+        return found
+
+    def append(self, connection: sa.Connection, rows: Iterable[dict[str, Any]]) -> list[str]:
+        """Insert those live rows whose ids are new; returns their ids. The first of equal ids counts."""
+        first = {row["event_id"]: row for row in reversed(list(rows))}
+        taken = self.taken(connection, list(first)) if first else set()
+        new = [first[key] for key in reversed(first) if key not in taken]
+        if new:
+            connection.execute(sa.insert(LIVE_EVENTS), new)
+        return [row["event_id"] for row in new]
 
     def add_segment(self, connection: sa.Connection, events: pl.DataFrame, ingest_id: int) -> Segment:
         """Write a file and name it in the catalogue; it counts when the transaction commits."""

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import polars as pl
 import sqlalchemy as sa
 
-from storewise.data.schema import UTC_TIME, Table
+from storewise.core.errors import DataError
+from storewise.data.schema import UTC_TIME, Column, Table
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 CHUNK = 500
@@ -34,6 +35,43 @@ def to_rows(frame: pl.DataFrame, table: Table) -> list[dict[str, Any]]:
         for c in table.columns
     ]
     return table.conform(frame).select(plain).to_dicts()
+
+
+def to_row(row: Mapping[str, Any], table: Table) -> dict[str, Any]:
+    """One row as SQL parameters, much faster than a frame of one row.
+
+    Raises:
+        DataError: when a value is not of its column's type.
+
+    >>> from storewise.data.schema import CUSTOMERS
+    >>> to_row({"customer_id": 7}, CUSTOMERS)["customer_id"]
+    '7'
+    """
+    return {column.name: _plain(column, row.get(column.name)) for column in table.columns}
+
+
+def _plain(column: Column, value: Any) -> Any:
+    if value is None:
+        return None
+    kind: Any = column.dtype
+    try:
+        if kind == UTC_TIME:
+            return micros(value)
+        if isinstance(kind, pl.Enum):
+            return _known(str(value), kind)
+        if kind in (pl.Int32, pl.Int64):
+            return int(value)
+        return float(value) if kind in (pl.Float32, pl.Float64) else str(value)
+    except (TypeError, ValueError, AttributeError) as error:
+        raise DataError(
+            f"{column.name} is {value!r}, which is no {kind}.", next_step="Give a value of that type."
+        ) from error
+
+
+def _known(value: str, kind: pl.Enum) -> str:
+    if value not in kind.categories:
+        raise ValueError(value)
+    return value
 
 
 def to_frame(rows: Sequence[Sequence[Any]], table: Table) -> pl.DataFrame:

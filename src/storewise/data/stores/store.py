@@ -158,14 +158,11 @@ class Store:
         Columns as in ``schema.EVENTS``, ids pseudonymised and products known to the caller. An event
         without an id gets one from its content.
         """
-        given = events if isinstance(events, pl.DataFrame) else _event_frame(events)
-        filled = event_ids.fill(schema.EVENTS.conform(given))
+        rows = _event_rows(events)
         with self._write() as connection:
             self._log.lock(connection)
-            fresh = self._log.fresh(connection, filled)
-            self._log.append(connection, fresh)
-        new_ids = frozenset(fresh["event_id"].to_list())
-        return Appended(fresh.height, filled.height - fresh.height, new_ids)
+            new_ids = self._log.append(connection, rows)
+        return Appended(len(new_ids), len(rows) - len(new_ids), frozenset(new_ids))
 
     def log_decisions(self, decisions: Sequence[Mapping[str, Any]]) -> None:
         """Write decisions in one transaction.
@@ -275,6 +272,11 @@ class Store:
             ) from error
 
 
-def _event_frame(rows: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
-    columns: dict[str, list[Any]] = {name: [row.get(name) for row in rows] for name in schema.EVENTS.schema()}
-    return pl.DataFrame(columns, schema=schema.EVENTS.schema())
+def _event_rows(events: pl.DataFrame | Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Events as SQL parameters, each with an id."""
+    if not isinstance(events, pl.DataFrame):
+        rows = [frames.to_row(row, schema.EVENTS) for row in events]
+        if all(row["event_id"] is not None for row in rows):
+            return rows
+        events = frames.to_frame([list(row.values()) for row in rows], schema.EVENTS)
+    return frames.to_rows(event_ids.fill(schema.EVENTS.conform(events)), schema.EVENTS)
