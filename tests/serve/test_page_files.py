@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 import storewise.serve
+from storewise.data.sources.retail.outcomes import RULES
 from storewise.serve.routes import page
 
 STATIC = Path(storewise.serve.__file__).parent / "static"
@@ -122,6 +123,16 @@ def test_both_languages_have_the_same_strings() -> None:
         for key in chinese
     }
     assert {key: pair for key, pair in holes.items() if pair[0] != pair[1]} == {}
+
+
+def test_every_reason_of_the_embedded_data_is_in_chinese_too() -> None:
+    text = (STATIC / "strings" / "reasons_zh.js").read_text(encoding="utf-8")
+    exact = dict(STRING.findall(text))
+    patterns = [re.compile(found) for found in re.findall(r"^  \[/(.+)/, \"", text, re.M)]
+    reasons = {rule.reason for rule in RULES} | {"one title", "one country", "never sold at a price"}
+    missing = {r for r in reasons if r not in exact and not any(p.search(r) for p in patterns)}
+    assert missing == set()
+    assert len(reasons) > 25
 
 
 def test_chinese_strings_are_chinese() -> None:

@@ -17,7 +17,7 @@ from storewise.serve.app import create_app
 from storewise.testing import small_shop
 
 pytest.importorskip("playwright", reason="playwright is not installed (pip install 'storewise[dev]')")
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 CHROMIUM = next((found for name in ("chromium", "chromium-browser") if (found := shutil.which(name))), None)
 QUIET = [
@@ -33,6 +33,7 @@ QUIET = [
     "--mute-audio",
 ]
 PATIENCE_MS = 15_000
+expect.set_options(timeout=PATIENCE_MS)
 
 
 class Server:

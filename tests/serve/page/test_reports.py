@@ -121,7 +121,7 @@ def test_every_row_of_the_data_is_accounted_for(visit: Any) -> None:
     visit.answer("/v1/report", {"rows": rows, "rejects": []})
     page = visit.open("#quality")
     page.wait_for_selector(".bar")
-    assert page.locator(".quality h2").all_inner_texts() == list(counts)
+    assert page.locator(".quality h2").all_inner_texts() == ["Products", "Events", "Customers"]
     heads = page.locator(".quality .panel-head span").all_inner_texts()
     assert [head.split(" row")[0] for head in heads] == ["1,239", "1,067,371", "1"]
     shown = page.locator(".quality tbody td:nth-child(3)").all_inner_texts()
@@ -143,14 +143,24 @@ def test_outcomes_have_their_share_of_the_bar_and_rejects_their_line(visit: Any)
         "all => all.map(one => one.getBoundingClientRect().width)"
     )
     assert widths[0] / widths[2] == pytest.approx(15, rel=0.02)
-    assert page.locator(".bar").get_attribute("aria-label") == "events: kept 750, set aside 200, rejected 50"
+    assert page.locator(".bar").get_attribute("aria-label") == "Events: kept 750, set aside 200, rejected 50"
     expect(page.locator(".quality").first).to_contain_text("75% usable")
     assert page.locator(".quality").nth(1).locator("tbody td").all_inner_texts() == [
-        "events",
+        "Events",
         "1,234",
         "no time",
         '{"at": null}',
     ]
+
+
+def test_reasons_are_said_in_the_language_of_the_page(visit: Any) -> None:
+    reasons = ["sold to a known customer", "quantity is below 1", "something nobody translated"]
+    rows = [{"table": "events", "outcome": "kept", "reason": r, "rows": 1, "example": ""} for r in reasons]
+    visit.answer("/v1/report", {"rows": rows, "rejects": []})
+    page = visit.open("#quality", lang="zh")
+    page.wait_for_selector(".bar")
+    told = page.locator(".quality tbody td:nth-child(2)").all_inner_texts()
+    assert told == ["售给已知顾客", "quantity 小于 1", "something nobody translated"]
 
 
 def test_without_data_the_page_says_how_to_bring_some(visit: Any) -> None:

@@ -190,3 +190,21 @@ def test_returned_products_are_marked(visit: Any) -> None:
     marked = page.locator(".past .day").nth(1).locator(".taken-back")
     assert marked.locator("button, .tag").all_inner_texts() == ["Blue lamp", "returned"]
     assert "×3" in page.locator(".past .day").nth(1).inner_text()
+
+
+def test_any_product_is_found_by_its_words(visit: Any) -> None:
+    page = visit.list_of("#shop?visitor=finder")
+    page.fill("#product-find", "chair 33")
+    wanted = api(visit, "/v1/products?q=chair%2033")["items"]
+    assert [one["title"] for one in wanted] == ["Blue chair 33"]
+    expect(page.locator(".found button span")).to_have_text(["Blue chair 33"])
+    page.keyboard.press("ArrowDown")
+    expect(page.locator(".found button")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("#product-title")).to_have_text("Blue chair 33")
+    page.keyboard.press("Escape")
+    expect(page.locator("#product-find")).to_be_focused()
+    page.fill("#product-find", "nothing has these words")
+    expect(page.locator(".found")).to_contain_text("No product has these words.")
+    page.keyboard.press("Escape")
+    expect(page.locator(".found")).not_to_be_visible()

@@ -1,6 +1,7 @@
 /** Two languages, one set of keys; numbers, money and times as each language writes them. */
 
 import en from "./strings/en.js";
+import { EXACT, PATTERNS } from "./strings/reasons_zh.js";
 import zh from "./strings/zh.js";
 
 const STRINGS = { en, zh };
@@ -60,6 +61,13 @@ export function t(key, values = {}) {
 
 /** The words for `key`, or `otherwise` when there are none: for names that the server may add to. */
 export const tOr = (key, otherwise) => STRINGS[current][key] ?? otherwise;
+
+/** A reason of the data report, which the server gives in English; one that is not known stays as it is. */
+export function reasonOf(text) {
+  if (current !== "zh") return text;
+  const found = PATTERNS.find(([pattern]) => pattern.test(text));
+  return EXACT[text] ?? (found ? text.replace(...found) : text);
+}
 
 export const number = (value, digits = 0) =>
   new Intl.NumberFormat(locale(), { maximumFractionDigits: digits, minimumFractionDigits: digits }).format(value);

@@ -3,6 +3,7 @@
 import * as api from "./api.js";
 import { h, put } from "./dom.js";
 import { card, moveCards, placesOf } from "./card.js";
+import { productFinder } from "./finder.js";
 import { filterBar } from "./filters.js";
 import { calm, milliseconds, t, tOr } from "./i18n.js";
 import { shortId } from "./shopper.js";
@@ -33,6 +34,7 @@ export function listPanel({ act, open, signal }) {
     note,
     grid,
   );
+  filters.element.append(productFinder({ open, signal }).element);
   let shopper = null;
   let ids = [];
   let latest = 0;
@@ -81,7 +83,7 @@ export function listPanel({ act, open, signal }) {
     put(answered, answer.items.length > 0 && answeredBy(answer));
     if (!ids.length) return put(grid, nothing());
     const change = before && compare(before, ids);
-    put(grid, answer.items.map((item) => card(item, { act, open, step: STEPS.includes(item.source) ? item.source : null, change })));
+    put(grid, answer.items.map((item) => card(item, { act, open, change })));
     if (before) moveCards(grid, places);
     if (focus) (grid.querySelector(focus) ?? title).focus({ preventScroll: true });
   }

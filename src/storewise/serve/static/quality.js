@@ -2,7 +2,7 @@
 
 import * as api from "./api.js";
 import { h, put } from "./dom.js";
-import { number, percent, t, tOr } from "./i18n.js";
+import { number, percent, reasonOf, t, tOr } from "./i18n.js";
 import { command, empty, problem, waiting } from "./states.js";
 
 const OUTCOMES = ["kept", "repaired", "set_aside", "rejected"];
@@ -53,9 +53,9 @@ function tableSection(table) {
   return h(
     "section",
     { class: "panel quality" },
-    h("div", { class: "panel-head" }, h("h2", {}, table.name), h("span", { class: "quiet" }, `${t("quality.read", { n: table.total })} · ${t("quality.usable", { share: percent(usable) })}`)),
+    h("div", { class: "panel-head" }, h("h2", {}, tOr(`table.${table.name}`, table.name)), h("span", { class: "quiet" }, `${t("quality.read", { n: table.total })} · ${t("quality.usable", { share: percent(usable) })}`)),
     bar(table),
-    h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": table.name }, reasons(table)),
+    h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": tOr(`table.${table.name}`, table.name) }, reasons(table)),
   );
 }
 
@@ -64,7 +64,7 @@ function bar({ totals, total, name }) {
   const said = present.map((outcome) => `${t(`quality.${outcome}`)} ${number(totals[outcome])}`).join(", ");
   return h(
     "div",
-    { class: "bar", role: "img", "aria-label": `${name}: ${said}` },
+    { class: "bar", role: "img", "aria-label": `${tOr(`table.${name}`, name)}: ${said}` },
     present.map((outcome) => h("span", { class: outcome, vars: { "--rows": totals[outcome] }, title: `${t(`quality.${outcome}`)}: ${number(totals[outcome])} (${percent(totals[outcome] / total)})` })),
   );
 }
@@ -75,7 +75,7 @@ function reasons({ rows, total }) {
   const body = rows.map((row) =>
     h("tr", {},
       h("td", {}, h("span", { class: `outcome ${row.outcome}` }, tOr(`quality.${row.outcome}`, row.outcome))),
-      h("td", {}, row.reason || t("quality.noReason")),
+      h("td", {}, row.reason ? reasonOf(row.reason) : t("quality.noReason")),
       h("td", { class: "num" }, number(row.rows)),
       h("td", { class: "num quiet" }, percent(row.rows / (total || 1))),
       h("td", { class: "example" }, row.example ? h("code", {}, written(row.example)) : "")),
@@ -88,7 +88,7 @@ const written = (value) => (typeof value === "string" ? value : JSON.stringify(v
 function rejectSection(rejects) {
   if (!rejects.length) return h("p", { class: "hint" }, t("quality.noRejects"));
   const rows = rejects.map((one) =>
-    h("tr", {}, h("td", {}, one.table), h("td", { class: "num" }, one.line === null || one.line === undefined ? "–" : number(one.line)), h("td", {}, one.reason), h("td", { class: "example" }, h("code", {}, written(one.row ?? "")))),
+    h("tr", {}, h("td", {}, tOr(`table.${one.table}`, one.table)), h("td", { class: "num" }, one.line === null || one.line === undefined ? "–" : number(one.line)), h("td", {}, reasonOf(one.reason)), h("td", { class: "example" }, h("code", {}, written(one.row ?? "")))),
   );
   const head = [["table"], ["line", "num"], ["reason"], ["row"]].map(([name, cls]) => h("th", { scope: "col", class: cls }, t(`quality.${name}`)));
   return h(

@@ -7,7 +7,7 @@ import { t } from "./i18n.js";
 /** Grey shapes in the place of what comes; they appear only when the wait is long enough to notice. */
 export function waiting(className, count) {
   const bones = Array.from({ length: count }, () => h("div", { class: "bone" }));
-  return h("div", { class: `waiting ${className}`, role: "status" }, h("span", { class: "unseen" }, t("state.loading")), bones);
+  return h("div", { class: `waiting for-${className}`, role: "status" }, h("span", { class: "unseen" }, t("state.loading")), bones);
 }
 
 /** A place with nothing in it says why, and what to do. */

@@ -93,6 +93,9 @@ export default {
   "step.popular_in_category.help": "A part was missing or had nothing to say: what sells in the category.",
   "step.popular.help": "A part was missing or had nothing to say: what sells in the shop.",
 
+  "finder.label": "Find a product",
+  "finder.none": "No product has these words.",
+
   "filter.title": "Filters",
   "filter.category": "Category",
   "filter.any": "All",
@@ -211,6 +214,12 @@ export default {
   "quality.rejects": "Rejected rows",
   "quality.rejectsHelp": "The first {n}; mend them at the source and ingest again.",
   "quality.noRejects": "No row was rejected.",
+  "table.products": "Products",
+  "table.customers": "Customers",
+  "table.events": "Events",
+  "table.stock": "Stock",
+  "table.campaigns": "Campaigns",
+  "table.documents": "Documents",
   "quality.table": "Table",
   "quality.line": "Line",
   "quality.row": "Row",

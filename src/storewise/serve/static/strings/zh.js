@@ -90,6 +90,9 @@ export default {
   "step.popular_in_category.help": "有环节缺失或无话可说：改用该类别的畅销商品。",
   "step.popular.help": "有环节缺失或无话可说：改用全店的畅销商品。",
 
+  "finder.label": "查找商品",
+  "finder.none": "没有包含这些词的商品。",
+
   "filter.title": "筛选",
   "filter.category": "类别",
   "filter.any": "全部",
@@ -205,6 +208,12 @@ export default {
   "quality.rejects": "被拒绝的行",
   "quality.rejectsHelp": "前 {n} 行；请在源头修正后重新导入。",
   "quality.noRejects": "没有任何一行被拒绝。",
+  "table.products": "商品",
+  "table.customers": "顾客",
+  "table.events": "事件",
+  "table.stock": "库存",
+  "table.campaigns": "营销活动",
+  "table.documents": "文档",
   "quality.table": "表",
   "quality.line": "行号",
   "quality.row": "内容",

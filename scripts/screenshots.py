@@ -1,0 +1,81 @@
+"""Takes the pictures of the page in docs/images from a running shop: `scripts/demo`, then this, in another terminal.
+
+Needs playwright (in the extra ``dev``) and a Chromium on the PATH. Buys one product as one customer, since the
+picture is to show what an action changes; use a demo shop, not a real one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
+
+IMAGES = Path(__file__).resolve().parents[1] / "docs" / "images"
+VIEWPORT: ViewportSize = {"width": 1440, "height": 900}
+QUIET = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+MIDDLE = 5  # which customer of the sample: neither the longest history nor the shortest
+BOUGHT = {"en": 2, "zh": 4}  # another product for each picture, so that both show a change
+
+
+def shop(page: Page, lang: str) -> None:
+    """A customer's history, the list with reasons, and the result of a purchase."""
+    page.locator(".shoppers .shopper").nth(MIDDLE).click()
+    page.wait_for_selector(".card")
+    page.wait_for_selector(".past .day")
+    page.locator(".card .act.buy").nth(BOUGHT[lang]).click()
+    page.wait_for_selector(".change-note")
+    page.mouse.move(2, 2)
+    page.evaluate("scrollTo(0, 0)")
+
+
+def take(browser: Browser, address: str, lang: str, out: Path) -> None:
+    """The three views in one language."""
+    page = browser.new_context(viewport=VIEWPORT, device_scale_factor=1).new_page()
+    page.goto(f"{address}/?lang={lang}#shop")
+    page.wait_for_selector(".card")
+    shop(page, lang)
+    save(page, out / f"page-{lang}.png")
+    for view, ready in (("evaluation", ".forest svg"), ("quality", ".bar")):
+        page.goto(f"{address}/?lang={lang}#{view}")
+        page.wait_for_selector(ready)
+        save(page, out / f"page-{view}-{lang}.png")
+
+
+def save(page: Page, path: Path) -> None:
+    page.wait_for_timeout(900)  # cards have glided to their places
+    page.screenshot(path=path)
+    print(path)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--address", default="http://127.0.0.1:8000", help="where the shop runs")
+    parser.add_argument("--out", type=Path, default=IMAGES, help="folder of the pictures")
+    options = parser.parse_args()
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    if chromium is None:
+        print(
+            "There is no chromium on the PATH. Install it (Debian: apt-get install chromium).",
+            file=sys.stderr,
+        )
+        return 1
+    options.out.mkdir(parents=True, exist_ok=True)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=QUIET)
+        for lang in ("en", "zh"):
+            take(browser, options.address, lang, options.out)
+        browser.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
