@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from storewise.core.errors import DataError
-from storewise.data.schema import EVENTS, PRODUCTS
-from storewise.data.shop import ViewConfig, build
+from storewise.data.schema import EVENTS, PRODUCTS, ShopTables
+from storewise.data.shop import ViewConfig, build, dataset
+from storewise.data.stores import Store
 
 START = datetime(2011, 1, 1, tzinfo=UTC)
 
@@ -140,3 +142,18 @@ def test_returns_take_from_the_newest_purchases(found: list[Any]) -> None:
                 stack.pop()
     kept = sorted(given_events["at"][place].timestamp() for stack in stacks.values() for place, _ in stack)
     assert sorted(shop.interactions.at.tolist()) == kept
+
+
+def test_the_store_gives_the_same_up_to_a_watermark(tmp_path: Path) -> None:
+    rows = [{"event_id": f"e{i}", "customer_id": f"c{i % 2}", "product_id": "p"} for i in range(6)]
+    with Store.open(tmp_path / "corner-shop") as store:
+        store.ingest(ShopTables(catalogue("p"), frame(rows[:4])), "test")
+        store.append_events(frame(rows)[4:])
+        whole = dataset(store)
+        until = START + timedelta(hours=3)
+        past = dataset(store, until=until.replace(tzinfo=None))
+    assert (whole.name, len(whole.interactions), len(past.interactions)) == ("corner-shop", 6, 3)
+    assert past.watermark == until.timestamp()
+    cut = whole.until(until.timestamp())
+    assert past.interactions.at.tolist() == cut.interactions.at.tolist()
+    assert past.interactions.customers.tolist() == cut.interactions.customers.tolist()

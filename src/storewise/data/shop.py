@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from datetime import datetime
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
+from storewise.core.clock import seconds
 from storewise.core.config import Config
 from storewise.core.errors import DataError
 from storewise.data.dataset import Dataset
@@ -36,10 +38,10 @@ def dataset(store: Store, *, until: datetime | None = None, view: ViewConfig | N
     """The shop strictly before ``until`` (all of it by default).
 
     Product indices follow the sorted product ids of the whole catalogue. Customer indices follow the sorted
-    pseudonyms of customers with any event; after them come the anonymous sessions with positive behaviour,
-    by sorted session id. Events of products the catalogue does not know are left out. ``values`` holds
+    pseudonyms of customers with any event; after them come the anonymous sessions with any event of a kind
+    that counts, by sorted session id. Events of products the catalogue does not know are left out. ``values`` holds
     ratings when ratings are what counts. ``extra["events"]``: all events as integers (customer, product,
-    kind, at in seconds, quantity, unit_price_minor), customer -1 for a session without positive behaviour.
+    kind, at in seconds, quantity, unit_price_minor), customer -1 for any other session.
 
     Raises:
         DataError: when the store has no products, or ``kinds`` names an unknown kind.
@@ -74,20 +76,20 @@ def build(
     if view.merge_sessions:
         numbered = _merge_sessions(numbered)
     kinds = _kinds(view, numbered)
-    positive = numbered.filter(pl.col("kind").is_in(pl.Series(list(kinds), dtype=EVENT_KIND).implode()))
-    if view.net_returns and "purchase" in kinds:
-        positive = net_of_returns(numbered, positive)
-    customers, shoppers = _index_shoppers(numbered, positive)
+    counts = pl.col("kind").is_in(pl.Series(list(kinds), dtype=EVENT_KIND).implode())
+    customers, shoppers = _index_shoppers(numbered, numbered.filter(counts))
     encoded = _encode(numbered, shoppers)
-    behaviour = _encode(positive, shoppers)
-    interactions, values = _interactions(behaviour, kinds, shoppers.height, catalogue.height)
+    positive = encoded.filter(counts & (pl.col("customer") >= 0))
+    if view.net_returns and "purchase" in kinds:
+        positive = net_of_returns(encoded, positive)
+    interactions, values = _interactions(positive, kinds, shoppers.height, catalogue.height)
     end = float(encoded["at"].max() or 0.0)  # type: ignore[arg-type]
     return Dataset(
         catalogue,
         customers,
         interactions,
         values,
-        watermark=end if until is None else until.timestamp(),
+        watermark=end if until is None else seconds(until),
         name=name,
         currency=_currency(catalogue, events),
         extra={"events": encoded.drop("value")},
@@ -186,21 +188,23 @@ def _encode(events: pl.DataFrame, shoppers: pl.DataFrame) -> pl.DataFrame:
 
 
 def _interactions(
-    behaviour: pl.DataFrame, kinds: Mapping[str, float], n_customers: int, n_products: int
-) -> tuple[Interactions, np.ndarray[tuple[int], np.dtype[np.float32]] | None]:
-    """Behaviour without customer and session has no one to learn from and is left out."""
-    owned = behaviour.filter(pl.col("customer") >= 0).sort("customer", "at", maintain_order=True)
-    weight = owned["kind"].cast(pl.String).replace_strict(list(kinds), list(kinds.values()), default=0.0)
+    positive: pl.DataFrame, kinds: Mapping[str, float], n_customers: int, n_products: int
+) -> tuple[Interactions, npt.NDArray[np.float32] | None]:
+    """Interactions and, when ratings count, the rating of each."""
+    weight = positive["kind"].cast(pl.String).replace_strict(list(kinds), list(kinds.values()), default=0.0)
+    if "rating" in kinds:
+        # In the order that Interactions has, so that ratings need no sorting of their own.
+        order = np.lexsort((positive["at"].to_numpy(), positive["customer"].to_numpy()))
+        positive, weight = positive[order], weight[order]
     interactions = Interactions.build(
-        owned["customer"].to_numpy(),
-        owned["product"].to_numpy(),
-        at=owned["at"].to_numpy(),
+        positive["customer"].to_numpy(),
+        positive["product"].to_numpy(),
+        at=positive["at"].to_numpy(),
         weight=weight.to_numpy(),
         n_customers=n_customers,
         n_products=n_products,
     )
-    # The frame is in the order of Interactions already, so the ratings need no sorting of their own.
-    values = owned["value"].fill_null(float("nan")).to_numpy() if "rating" in kinds else None
+    values = positive["value"].fill_null(float("nan")).to_numpy() if "rating" in kinds else None
     return interactions, values
 
 

@@ -74,6 +74,8 @@ def test_a_window_takes_its_start_and_leaves_its_end(store: Store) -> None:
     store.append_events(given[5:])
     found = store.events(since=given["at"][3], until=given["at"][7])
     assert found["event_id"].to_list() == ["e3", "e4", "e5", "e6"]
+    naive = store.events(since=given["at"][3].replace(tzinfo=None), until=given["at"][7].replace(tzinfo=None))
+    assert_frame_equal(naive, found)
 
 
 def test_an_event_id_counts_once_wherever_it_was_first(store: Store) -> None:

@@ -108,10 +108,10 @@ class EventLog:
         parts = [s for s in known if _overlaps(s, since, until)]
         scan = past.scan(parts)
         if since is not None:
-            scan = scan.filter(pl.col("at") >= since)
+            scan = scan.filter(pl.col("at") >= frames.aware(since))
             live = live.where(LIVE_EVENTS.c.at >= frames.micros(since))
         if until is not None:
-            scan = scan.filter(pl.col("at") < until)
+            scan = scan.filter(pl.col("at") < frames.aware(until))
             live = live.where(LIVE_EVENTS.c.at < frames.micros(until))
         rows = frames.to_frame(connection.execute(live).all(), EVENTS)
         found = pl.concat([scan.collect(), rows])

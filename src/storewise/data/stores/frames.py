@@ -23,7 +23,12 @@ def micros(at: datetime) -> int:
     >>> micros(datetime(1970, 1, 1, 0, 0, 1))
     1000000
     """
-    return ((at if at.tzinfo else at.replace(tzinfo=UTC)) - _EPOCH) // timedelta(microseconds=1)
+    return (aware(at) - _EPOCH) // timedelta(microseconds=1)
+
+
+def aware(at: datetime) -> datetime:
+    """The time with its zone; a naive one is taken as UTC."""
+    return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
 
 
 def to_rows(frame: pl.DataFrame, table: Table) -> list[dict[str, Any]]:
