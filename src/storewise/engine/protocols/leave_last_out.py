@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import polars as pl
@@ -27,7 +27,10 @@ class LeaveLastOut:
     metrics = ("ndcg", "recall", "mrr", "hit")
 
     def questions(self, path: Path | None, *, seed: int) -> list[base.Question]:
-        lines = read_lines(_sequence_file(path))
+        return [self.question_of(read_lines(_sequence_file(path)))]
+
+    def question_of(self, lines: Mapping[str, Sequence[str]]) -> base.Question:
+        """The same of lines in memory: the products of each user in time order."""
         customers, products = index_of(lines)
         base.check_k(self.k, len(products))
         behaviour = behaviour_of(lines, customer_index=customers, product_index=products, ordered=True)
@@ -52,7 +55,7 @@ class LeaveLastOut:
             )
             yield base.Fold(full, test, {"unmasked": open_test}, base.heat_groups(test))
 
-        return [base.Question("next product", base.span(whole), known, validation, 1, folds)]
+        return base.Question("next product", base.span(whole), known, validation, 1, folds)
 
 
 def _sequence_file(path: Path | None) -> Path:

@@ -1,0 +1,1 @@
+"""Benchmarks of quality and speed: ``python -m benchmarks --help``."""
