@@ -184,7 +184,7 @@ def test_one_kind_of_source_has_to_be_named(tmp_path: Path) -> None:
 
 def test_without_a_catalogue_the_events_make_one(tmp_path: Path) -> None:
     result = run(tmp_path, files=files(tmp_path / "in", events=EVENTS))
-    assert result.rows["products"] == 3 - 0
+    assert result.rows["products"] == 3
     with Store.open(tmp_path / "shop") as store:
         assert store.products()["title"].to_list() == ["cup", "mug", "plate"]
 
@@ -249,3 +249,16 @@ def test_parquet_files_are_taken_as_they_are_typed(tmp_path: Path) -> None:
     with Store.open(tmp_path / "shop") as store:
         assert store.events()["customer_id"][0] == Pseudonyms.of(tmp_path / "shop").customer("12345")
     assert result.rows["events"] == 1
+
+
+def test_another_key_or_none_is_refused_once_there_are_pseudonyms(tmp_path: Path) -> None:
+    run(tmp_path)
+    other = tmp_path / "other.key"
+    Pseudonyms.of(tmp_path, key_file=other, create=True)
+    with pytest.raises(DataError, match="is not the key that the pseudonyms"):
+        run(tmp_path, key_file=other)
+    (tmp_path / "shop" / KEY_FILE).unlink()
+    for dry_run in (True, False):
+        with pytest.raises(DataError, match="Restore it from your backup"):
+            run(tmp_path, dry_run=dry_run)
+    assert not (tmp_path / "shop" / KEY_FILE).exists(), "no new key is made beside old pseudonyms"

@@ -129,6 +129,11 @@ class Pseudonyms:
         """Those of the shop in ``folder``, under its key file unless another is named; see :func:`read_key`."""
         return cls(read_key(key_file or folder / KEY_FILE, create=create))
 
+    @property
+    def key_check(self) -> str:
+        """Tells keys apart without telling the key."""
+        return self._hash("check")
+
     def _customer(self, customer_id: str) -> str:
         return self._hash(f"customer\x1f{customer_id}")
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import polars as pl
 
 from storewise.core.clock import Clock, system_clock
-from storewise.core.errors import ConfigError, UnknownName
+from storewise.core.errors import ConfigError, DataError, UnknownName
 from storewise.core.progress import Progress, Silent, step
 from storewise.data.mapping import ShopMapping, check_currency
 from storewise.data.privacy import KEY_BYTES, KEY_FILE, Holder, Pseudonyms, read_key
@@ -24,6 +24,7 @@ from storewise.data.sources.registry import load_source
 from storewise.data.stores import Store
 from storewise.data.stores.store import DATABASE
 
+KEY_FACT = "pseudonym key"
 _PASSWORD = re.compile(r"(://[^:/@]*):[^@]*@")
 
 
@@ -79,12 +80,15 @@ def ingest(
         tables = _read(request, store, clock, progress)
         warnings = _warnings(tables)
         with step(progress, "hiding who is who"):
-            hidden = _pseudonyms(request).tables(tables, named=_named(request.mapping))
+            pseudonyms = _pseudonyms(request, store)
+            hidden = pseudonyms.tables(tables, named=_named(request.mapping))
         if request.dry_run:
             return _preview(hidden, store, time.perf_counter() - started, warnings)
         store = store or Store.open(request.shop, clock=clock)
         with step(progress, "storing"):
-            receipt = store.ingest(hidden, name, spent_s=time.perf_counter() - started)
+            spent_s = time.perf_counter() - started
+            facts = {KEY_FACT: pseudonyms.key_check}
+            receipt = store.ingest(hidden, name, spent_s=spent_s, facts=facts)
     finally:
         if store is not None:
             store.close()
@@ -115,12 +119,23 @@ def _existing(request: IngestRequest, clock: Clock) -> Store | None:
     return Store.open(request.shop, create=False, clock=clock)
 
 
-def _pseudonyms(request: IngestRequest) -> Pseudonyms:
-    """Those of the shop; a dry run that finds no key makes one up and forgets it."""
+def _pseudonyms(request: IngestRequest, store: Store | None) -> Pseudonyms:
+    """Those of the shop; a dry run that finds no key makes one up and forgets it.
+
+    Raises:
+        DataError: when the shop has pseudonyms already but their key is gone or is another.
+    """
     file = request.key_file or request.shop / KEY_FILE
-    if request.dry_run and not file.exists():
+    said = store.fact(KEY_FACT) if store is not None else None
+    if request.dry_run and said is None and not file.exists():
         return Pseudonyms(secrets.token_bytes(KEY_BYTES))
-    return Pseudonyms(read_key(file, create=True))
+    found = Pseudonyms(read_key(file, create=said is None))
+    if said is not None and said != found.key_check:
+        raise DataError(
+            f"{file} is not the key that the pseudonyms in {request.shop} were made with.",
+            next_step="Name the right one with --key-file; with another key every customer counts as new.",
+        )
+    return found
 
 
 def _named(mapping: ShopMapping) -> dict[str, Holder]:

@@ -10,6 +10,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from storewise.core.errors import StoreError
 from storewise.data.schema import EVENTS, PRODUCTS, REJECTS_SCHEMA, Report, ShopTables
 from storewise.data.stores import Store
 
@@ -128,7 +129,7 @@ def test_a_failing_ingest_takes_its_file_back(tmp_path: Path) -> None:
     bad = tables("new", 3)
     wrong = bad.rejects.with_columns(pl.lit(None, pl.String).alias("reason"))
     with Store.open(tmp_path) as store:
-        with pytest.raises(Exception, match="NOT NULL"):
+        with pytest.raises(StoreError, match="NOT NULL"):
             store.ingest(ShopTables(bad.products, bad.events, rejects=wrong), "broken")
         assert store.events().height == 0
         assert store.products().height == 0

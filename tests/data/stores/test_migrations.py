@@ -12,6 +12,7 @@ from alembic.migration import MigrationContext
 from storewise.core.errors import StoreError
 from storewise.data.stores import Store, sqlite
 from storewise.data.stores.migrations import head, upgrade
+from storewise.data.stores.migrations.upgrade import current
 from storewise.data.stores.tables import METADATA
 
 
@@ -32,6 +33,15 @@ def test_an_empty_database_becomes_what_the_tables_say(engine: sa.Engine) -> Non
         assert compare_metadata(context, METADATA) == []
         names = set(sa.inspect(connection).get_table_names())
     assert names == set(METADATA.tables) | {"alembic_version"}
+
+
+def test_a_store_of_the_first_shape_is_brought_to_the_present_one(tmp_path: Path) -> None:
+    with Store.open(tmp_path) as store, store._engine.begin() as connection:
+        connection.exec_driver_sql("DROP TABLE facts")
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0001'")
+    with Store.open(tmp_path) as store, store._engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), METADATA) == []
+        assert current(connection) == head()
 
 
 def test_the_comparison_can_fail(engine: sa.Engine) -> None:

@@ -233,3 +233,28 @@ def test_rows_and_frames_of_live_events_are_the_same(store: Store, tmp_path: Pat
     bare = given.with_columns(pl.lit(None, pl.String).alias("event_id"))
     assert store.append_events(bare.to_dicts()).accepted == 20
     assert store.append_events(bare).duplicates == 20
+
+
+def test_a_source_that_repeats_a_key_is_counted_and_its_last_row_kept(store: Store) -> None:
+    report = Report()
+    report.add("products", "kept", "as given", 10)
+    twice = pl.concat([products(5, "Old"), products(5, "New")])
+    receipt = store.ingest(ShopTables(twice, EVENTS.empty(), report=report), "test")
+    assert store.products()["title"].to_list() == ["New"] * 5
+    assert (receipt.report.total("products", "kept"), receipt.report.total("products")) == (5, 10)
+
+
+def test_a_fact_is_said_once_and_a_contradiction_changes_nothing(store: Store) -> None:
+    store.ingest(tables(events(1)), "test", facts={"key": "a"})
+    store.ingest(tables(events(2)), "test", facts={"key": "a"})
+    with pytest.raises(StoreError, match="has key a, not b"):
+        store.ingest(tables(events(3)), "test", facts={"key": "b"})
+    assert (store.fact("key"), store.fact("other"), store.events().height) == ("a", None, 2)
+
+
+def test_what_cannot_be_written_is_a_store_error(store: Store) -> None:
+    row = {"decision_id": "d1", "at": NOW, "slot": "home", "step": "full", "items": []}
+    store.log_decisions([row])
+    with pytest.raises(StoreError, match=r"UNIQUE constraint failed.*Nothing was changed"):
+        store.log_decisions([row | {"decision_id": "d2"}, row])
+    assert store.decisions().height == 1

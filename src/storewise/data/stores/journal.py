@@ -9,9 +9,10 @@ import orjson
 import polars as pl
 import sqlalchemy as sa
 
+from storewise.core.errors import StoreError
 from storewise.data.schema import REJECTS_SCHEMA, REPORT_SCHEMA, UTC_TIME, Report
 from storewise.data.stores import frames
-from storewise.data.stores.tables import DECISIONS, INGESTS, REJECTS, REPORT
+from storewise.data.stores.tables import DECISIONS, FACTS, INGESTS, REJECTS, REPORT
 
 _DECISIONS = {
     "decision_id": pl.String,
@@ -40,6 +41,27 @@ def write(connection: sa.Connection, ingest_id: int, report: Report, rejects: pl
         if frame.height:
             rows = frame.with_columns(pl.lit(ingest_id).alias("ingest_id")).to_dicts()
             connection.execute(sa.insert(table), rows)
+
+
+def fact(connection: sa.Connection, name: str) -> str | None:
+    """A fact about the store, None while nothing was said."""
+    found = connection.execute(sa.select(FACTS.c.value).where(FACTS.c.name == name)).scalar()
+    return None if found is None else str(found)
+
+
+def state(connection: sa.Connection, name: str, value: str) -> None:
+    """Say a fact for good.
+
+    Raises:
+        StoreError: when the store says otherwise.
+    """
+    said = fact(connection, name)
+    if said is None:
+        connection.execute(sa.insert(FACTS).values(name=name, value=value))
+    elif said != value:
+        raise StoreError(
+            f"The store has {name} {said}, not {value}.", next_step="Use what the store was filled with."
+        )
 
 
 def ingests(connection: sa.Connection) -> pl.DataFrame:

@@ -113,11 +113,22 @@ class Store:
 
     # ── writing ──────────────────────────────────────────────────────────────────────────────────────────
 
-    def ingest(self, tables: schema.ShopTables, source: str, *, spent_s: float = 0.0) -> Receipt:
+    def ingest(
+        self,
+        tables: schema.ShopTables,
+        source: str,
+        *,
+        spent_s: float = 0.0,
+        facts: Mapping[str, str] | None = None,
+    ) -> Receipt:
         """Add tables whose customer ids are pseudonyms already: all of it or, after a crash, nothing.
 
         A product, customer, stock or campaign row takes the place of the one with its key; events whose
         ``event_id`` is known are counted and left. ``spent_s``: seconds that reading took before.
+        ``facts``: what must be true of the whole store, see :meth:`fact`.
+
+        Raises:
+            StoreError: when a fact contradicts the store, or it cannot be written.
         """
         started = time.perf_counter()
         events = event_ids.fill(schema.EVENTS.conform(tables.events))
@@ -125,6 +136,8 @@ class Store:
         try:
             with self._write() as connection:
                 self._log.lock(connection)
+                for name, value in (facts or {}).items():
+                    journal.state(connection, name, value)
                 self._log.sweep(connection)
                 fresh = self._log.fresh(connection, events)
                 duplicates = events.height - fresh.height
@@ -134,8 +147,10 @@ class Store:
                 if fresh.height:
                     segment = self._log.add_segment(connection, fresh, ingest_id)
                 for name, table in CATALOGUE.items():
-                    rows = frames.to_rows(getattr(tables, name), schema.TABLES[name])
-                    frames.replace(connection, table, rows)
+                    frame, key = getattr(tables, name), schema.TABLES[name].key
+                    newest = frame.unique(key, keep="last", maintain_order=True)
+                    report.set_aside(name, "key repeated: the last row counts", frame.height - newest.height)
+                    frames.replace(connection, table, frames.to_rows(newest, schema.TABLES[name]))
                 journal.write(connection, ingest_id, report, tables.rejects)
                 seconds = spent_s + time.perf_counter() - started
                 connection.execute(
@@ -201,6 +216,11 @@ class Store:
         with self._engine.connect() as connection:
             return self._log.revision(connection)
 
+    def fact(self, name: str) -> str | None:
+        """What an ingest said to be true of the whole store, None where nothing was said."""
+        with self._engine.connect() as connection:
+            return journal.fact(connection, name)
+
     def products(self) -> pl.DataFrame:
         """The catalogue, sorted by product id."""
         return self._table("products")
@@ -265,10 +285,13 @@ class Store:
                 connection.begin(),
             ):
                 yield connection
-        except sa.exc.OperationalError as error:
+        except sa.exc.DBAPIError as error:
+            busy = isinstance(error, sa.exc.OperationalError)
             raise StoreError(
-                f"The store in {self.folder} cannot be written: {error.orig}.",
-                next_step="Check the disk's space and that no other program holds the store; then try again.",
+                f"The store in {self.folder} cannot be written: {error.orig}. Nothing was changed.",
+                next_step="Check the disk's space and that no other program holds the store; then try again."
+                if busy
+                else "Correct what was to be written.",
             ) from error
 
 

@@ -130,3 +130,10 @@ REVISIONS = sa.Table(
     sa.Column("name", sa.Text(), primary_key=True),
     sa.Column("number", sa.BigInteger(), nullable=False),
 )
+# What is true of the whole store, such as which key its pseudonyms were made with.
+FACTS = sa.Table(
+    "facts",
+    METADATA,
+    sa.Column("name", sa.Text(), primary_key=True),
+    sa.Column("value", sa.Text(), nullable=False),
+)
