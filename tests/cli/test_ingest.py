@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from storewise.cli import COMMANDS, main
@@ -108,3 +109,17 @@ def test_help_loads_no_heavy_library() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_tables_that_only_a_source_knows_are_reported_last(capsys: pytest.CaptureFixture[str]) -> None:
+    from storewise.cli.ingest import _show
+    from storewise.data.schema import REJECTS_SCHEMA, Report
+    from storewise.engine.ingest import IngestResult
+
+    report = Report()
+    report.add("promotions", "set aside", "no table of the contract", 7)
+    report.add("stock", "kept", "as given", 2)
+    report.add("products", "kept", "as given", 1)
+    _show(IngestResult(None, report, pl.DataFrame(schema=REJECTS_SCHEMA), {"products": 1}, 0.1), Path("shop"))
+    out = capsys.readouterr().out
+    assert out.index("products") < out.index("stock") < out.index("promotions")

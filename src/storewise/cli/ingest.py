@@ -93,10 +93,13 @@ def _table(result: IngestResult, *, examples: bool) -> object:
     if examples:
         table.add_column("Example", style="dim", overflow="ellipsis", no_wrap=True, max_width=34)
     tables, outcomes = list(TABLES), list(_STYLES)
-    rows = result.report.frame().iter_rows()
-    for name, outcome, reason, count, example in sorted(
-        rows, key=lambda row: (tables.index(row[0]), outcomes.index(row[1]), -row[3])
-    ):
+
+    def place(row: tuple[str, str, str, int, str]) -> tuple[int, str, int, int]:
+        """A source may report on tables of its own; they come last."""
+        known = tables.index(row[0]) if row[0] in tables else len(tables)
+        return known, row[0], outcomes.index(row[1]), -row[3]
+
+    for name, outcome, reason, count, example in sorted(result.report.frame().iter_rows(), key=place):
         cells = [name, Text(outcome, _STYLES[outcome]), f"{count:,}", Text(reason)]
         table.add_row(*cells, *([Text(example)] if examples else []))
     return table
