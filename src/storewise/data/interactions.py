@@ -202,6 +202,21 @@ class Histories:
         """Consecutive parts of at most ``size`` shoppers."""
         return [self.part(start, min(start + size, len(self))) for start in range(0, len(self), size)]
 
+    def take(self, rows: npt.ArrayLike) -> Histories:
+        """These shoppers, in this order.
+
+        >>> Histories.single([4, 2], n_products=5).take([0, 0]).products.tolist()
+        [4, 2, 4, 2]
+        """
+        chosen = np.asarray(rows, dtype=np.int64)
+        lengths = np.diff(self.indptr)[chosen]
+        indptr = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+        flat = np.repeat(self.indptr[chosen] - indptr[:-1], lengths) + np.arange(indptr[-1])
+        return Histories(
+            indptr, self.products[flat], self.at[flat], self.weight[flat],
+            self.customers[chosen], self.now[chosen], self.n_products,
+        )  # fmt: skip
+
     def part(self, start: int, stop: int) -> Histories:
         """Shoppers start … stop - 1."""
         low, high = self.indptr[start], self.indptr[stop]

@@ -15,7 +15,7 @@ REGISTRY = Registry(COMPONENTS)
 
 
 def test_how_many_there_are():
-    assert len(REGISTRY.names("retrieve")) == 7
+    assert len(REGISTRY.names("retrieve")) == 8
 
 
 @pytest.mark.parametrize("name", REGISTRY.names("retrieve"))

@@ -3,6 +3,7 @@
 COMPONENTS: dict[str, str] = {
     "retrieve.bpr.v1": "storewise.recommend.retrieve.bpr:Bpr",
     "retrieve.ease.v1": "storewise.recommend.retrieve.ease:Ease",
+    "retrieve.fusion.v1": "storewise.recommend.retrieve.fusion:Fusion",
     "retrieve.ials.v1": "storewise.recommend.retrieve.ials:Ials",
     "retrieve.item_knn.v1": "storewise.recommend.retrieve.item_knn:ItemKnn",
     "retrieve.popular.v1": "storewise.recommend.retrieve.popular:Popular",

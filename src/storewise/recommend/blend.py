@@ -1,0 +1,135 @@
+"""Learning the weights of a fusion on validation shoppers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from storewise.metrics import ranking
+from storewise.recommend.judge import CELLS, Judge
+from storewise.recommend.retrieve.base import Retriever
+from storewise.recommend.retrieve.fusion import FLOOR, standardise
+from storewise.recommend.task import Task
+
+STEPS = (0.0, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5)
+LEAST_GAIN = 0.002
+"""A step must raise the metric by this share: a member that adds less costs more than it gives."""
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Each member's best products of each shopper, together: ``parts`` (b, c, m) standardised scores,
+    ``products`` (b, c) with -1 where a shopper's pool is smaller. A list of a weighted sum is worked out
+    from the pool alone."""
+
+    parts: npt.NDArray[np.float32]
+    products: npt.NDArray[np.int32]
+    task: Task
+
+    @classmethod
+    def of(cls, members: Sequence[Retriever[Any]], judge: Judge, *, depth: int = 200, each: int = 60) -> Pool:
+        """``each``: products that a member gives to a shopper's pool."""
+        task, start, made = judge.task, 0, []
+        n = task.histories.n_products
+        size = max(1, CELLS // max(n * (len(members) + 1), 1))
+        for histories in task.histories.batches(size):
+            told = [standardise(member.scores(histories), depth) for member in members]
+            made += _pooled(told, task, start, min(each, n))
+            start += len(histories)
+        width = max((len(products) for products, _ in made), default=0)
+        products = np.full((len(made), width), -1, np.int32)
+        parts = np.full((len(made), width, len(members)), FLOOR, np.float32)
+        for row, (found, scores) in enumerate(made):
+            products[row, : len(found)], parts[row, : len(found)] = found, scores
+        return cls(parts, products, task)
+
+    @cached_property
+    def wanted(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Where the relevant products stand in the pools: (row, column), each (e,)."""
+        n = self.task.histories.n_products
+        relevant = self.task.relevant
+        known = np.repeat(np.arange(len(self.products)), np.diff(relevant.indptr)) * n + relevant.indices
+        asked = np.arange(len(self.products))[:, None] * n + self.products
+        rows, columns = np.nonzero(np.isin(asked, known) & (self.products >= 0))
+        return rows, columns
+
+    def each(self, weights: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """(b,): the task's metric of each shopper for the weighted sum, ties broken against it."""
+        scores = self.parts @ weights.astype(np.float32)
+        scores[self.products < 0] = -np.inf
+        rows, columns = self.wanted
+        rank = (scores[rows] >= scores[rows, columns][:, None]).sum(axis=1) - 1
+        listed = rank < self.task.k
+        top = np.full((len(scores), self.task.k), -1, np.int32)
+        top[rows[listed], rank[listed]] = self.products[rows[listed], columns[listed]]
+        found: npt.NDArray[np.float64] = ranking.METRICS[self.task.metric](top, self.task.relevant)
+        return found
+
+    def rows(self, chosen: npt.NDArray[np.int64]) -> Pool:
+        """The pool of some shoppers."""
+        task = self.task
+        seen = None if task.seen is None else task.seen[chosen]
+        part = Task(task.histories.take(chosen), task.relevant[chosen], seen, task.k, task.metric)
+        return Pool(self.parts[chosen], self.products[chosen], part)
+
+
+def learn(pool: Pool) -> npt.NDArray[np.float64]:
+    """(m,) weights: from the best single member, one weight after the other to its best step, while that
+    helps. On the pool's shoppers the sum is never worse than the best member."""
+    m = pool.parts.shape[2]
+    singles = [float(np.nanmean(pool.each(np.eye(m)[place]))) for place in range(m)]
+    weights, best = np.eye(m)[int(np.argmax(singles))], max(singles)
+    improved = True
+    while improved:
+        improved = False
+        for place in np.argsort(singles)[::-1]:
+            for step in STEPS:
+                trial = weights.copy()
+                trial[place] = step
+                if not trial.any():
+                    continue
+                value = float(np.nanmean(pool.each(trial)))
+                if value > best * (1.0 + LEAST_GAIN):
+                    weights, best, improved = trial, value, True
+    normed: npt.NDArray[np.float64] = weights / weights.sum()
+    return normed
+
+
+def cross_fitted(pool: Pool, rng: np.random.Generator) -> npt.NDArray[np.float64]:
+    """(b,): each shopper's metric with weights learned on the other half: what fusing is worth to strangers."""
+    half: npt.NDArray[np.bool_] = rng.permutation(len(pool.products)) % 2 == 0
+    values: npt.NDArray[np.float64] = np.empty(len(pool.products), np.float64)
+    for side in (half, ~half):
+        weights = learn(pool.rows(np.flatnonzero(~side)))
+        values[side] = pool.rows(np.flatnonzero(side)).each(weights)
+    return values
+
+
+def _pooled(
+    told: list[npt.NDArray[np.float32]], task: Task, start: int, each: int
+) -> list[tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]]:
+    """(products (c,), parts (c, m)) of each shopper, without seen products."""
+    pools = []
+    for row in range(len(told[0])):
+        open_ = np.ones(told[0].shape[1], np.bool_)
+        if task.seen is not None:
+            open_[task.seen.indices[task.seen.indptr[start + row] : task.seen.indptr[start + row + 1]]] = (
+                False
+            )
+        best = [_best(part[row], open_, each) for part in told]
+        products = np.unique(np.concatenate(best))
+        pools.append((products, np.stack([part[row, products] for part in told], axis=1)))
+    return pools
+
+
+def _best(scores: npt.NDArray[np.float32], open_: npt.NDArray[np.bool_], most: int) -> npt.NDArray[np.int64]:
+    """The best products above the floor; ties at the border are left to chance."""
+    found = np.flatnonzero((scores > FLOOR) & open_)
+    if len(found) > most:
+        found = found[np.argpartition(scores[found], len(found) - most)[-most:]]
+    return found

@@ -1,0 +1,146 @@
+"""Several retrievers as one: each one's scores on a common scale, added with weights."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field
+
+from storewise.core.component import Arrays
+from storewise.core.config import Config
+from storewise.core.progress import Progress
+from storewise.core.registry import Registry
+from storewise.core.rng import spawn
+from storewise.data.dataset import Dataset
+from storewise.data.interactions import Histories
+from storewise.recommend.request import Reason, Request
+from storewise.recommend.retrieve.base import Retriever
+
+FLOOR = -3.0
+"""What a member says, in standard deviations, of a product that it does not know or rates lower still."""
+
+
+class Member(Config):
+    """One retriever by its registered name, with its own config, and its weight in the sum."""
+
+    use: str
+    config: dict[str, Any] = Field(default_factory=dict)
+    weight: float = Field(default=1.0, ge=0.0)
+
+
+class FusionConfig(Config):
+    """``depth``: a member's scale is the mean and standard deviation of its so many best scores."""
+
+    members: tuple[Member, ...] = (
+        Member(use="retrieve.item_knn.v1", weight=0.9),
+        Member(use="retrieve.popular.v1", weight=0.1),
+    )
+    depth: int = Field(default=200, ge=2)
+
+
+class Fusion(Retriever[FusionConfig]):
+    """Weighted sum of standardised scores (after Fox & Shaw 1994, CombSUM, with z-scores and weights).
+
+    A product that no member knows gets -inf. The reason is that of the member that lifts the product most.
+
+    >>> shop = Dataset.of([0, 0, 1, 1, 2], [0, 1, 0, 2, 2], n_customers=3, n_products=3)
+    >>> model = Fusion()
+    >>> model.train(shop, rng=np.random.default_rng(0))
+    >>> [reason.kind for reason in model(Request(shop.histories([1])), 3).reasons]
+    ['bought_with', 'bought_with', 'bought_with']
+    """
+
+    Config = FusionConfig
+
+    def __init__(self, config: FusionConfig | None = None) -> None:
+        super().__init__(config)
+        self.members: list[Retriever[Any]] = []
+
+    def train(self, dataset: Dataset, *, rng: np.random.Generator, progress: Progress | None = None) -> None:
+        seed = int(rng.integers(2**31))
+        members = self._create()
+        for place, (part, member) in enumerate(zip(self.config.members, members, strict=True)):
+            member.train(dataset, rng=spawn(seed, part.use, place), progress=progress)
+        self.members = members
+
+    def take(self, members: Sequence[Retriever[Any]]) -> None:
+        """Use members that are trained already, in the order of the config."""
+        self.members = list(members)
+
+    def state(self) -> Arrays:
+        """The members' arrays, named ``<place>.<name>``."""
+        self.require(bool(self.members))
+        parts = [member.state() for member in self.members]
+        return {f"{place}.{name}": array for place, part in enumerate(parts) for name, array in part.items()}
+
+    def restore(self, state: Arrays) -> None:
+        self.members = self._create()
+        for place, member in enumerate(self.members):
+            start = f"{place}."
+            member.restore({n.removeprefix(start): a for n, a in state.items() if n.startswith(start)})
+
+    def scores(self, histories: Histories) -> npt.NDArray[np.float32]:
+        self.require(bool(self.members))
+        total = np.zeros((len(histories), histories.n_products), np.float32)
+        known = np.zeros(total.shape, np.bool_)
+        for part, member in zip(self.config.members, self.members, strict=True):
+            found = member.scores(histories)
+            known |= found > -np.inf
+            total += np.float32(part.weight) * standardise(found, self.config.depth)
+        total[~known] = -np.inf
+        return total
+
+    def reasons(self, request: Request, products: npt.NDArray[np.int32]) -> list[Reason]:
+        """Each product's reason by the member with the greatest share in its score."""
+        self.require(bool(self.members))
+        lifts = np.stack([
+            part.weight * (standardise(member.scores(request.history), self.config.depth)[0, products] - FLOOR)
+            for part, member in zip(self.config.members, self.members, strict=True)
+        ])  # fmt: skip
+        told = [Reason("popular")] * len(products)
+        best = np.argmax(lifts, axis=0)
+        for place, member in enumerate(self.members):
+            mine = np.flatnonzero(best == place)
+            for index, reason in zip(mine, member.reasons(request, products[mine]), strict=True):
+                told[index] = reason
+        return told
+
+    def _create(self) -> list[Retriever[Any]]:
+        from storewise.recommend.retrieve import COMPONENTS
+
+        registry = Registry(COMPONENTS, plugins=True)
+        members = []
+        for part in self.config.members:
+            member = registry.create(part.use, part.config)
+            assert isinstance(member, Retriever)
+            members.append(member)
+        return members
+
+
+def standardise(scores: npt.NDArray[np.float32], depth: int) -> npt.NDArray[np.float32]:
+    """(b, n) scores in standard deviations from the mean of each row's ``depth`` best, at least ``FLOOR``.
+
+    -inf becomes ``FLOOR``; a row whose best scores are all alike (or that has none) becomes 0 at those.
+
+    >>> standardise(np.array([[1.0, 3.0, -np.inf]], np.float32), 2).tolist()
+    [[-1.0, 1.0, -3.0]]
+    """
+    mean = np.zeros((len(scores), 1), np.float32)
+    spread = np.full((len(scores), 1), np.inf, np.float32)
+    for row, told in enumerate(scores):
+        best = told[told > -np.inf]
+        if len(best) > depth:
+            best = np.partition(best, len(best) - depth)[-depth:]
+        if len(best):
+            mean[row] = best.mean(dtype=np.float64)
+            deviation = best.std(dtype=np.float64)
+            if deviation > 1e-9 * (1.0 + abs(float(mean[row, 0]))):
+                spread[row] = deviation
+    unknown = scores == -np.inf
+    found: npt.NDArray[np.float32] = (np.where(unknown, np.float32(0.0), scores) - mean) / spread
+    np.maximum(found, np.float32(FLOOR), out=found)
+    found[unknown] = FLOOR
+    return found

@@ -1,0 +1,210 @@
+"""What the engine itself would choose: try retrievers on validation, fuse them, and say why.
+
+The choice sees the training part and the validation question only. With little data simple methods are
+taken; a clever one must beat popularity by more than chance.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from storewise.core.errors import ConfigError
+from storewise.core.progress import Progress, Silent, step
+from storewise.core.registry import Registry
+from storewise.core.rng import derive_seed, spawn
+from storewise.data.dataset import Dataset
+from storewise.metrics.intervals import Interval, paired_difference
+from storewise.recommend.blend import Pool, cross_fitted, learn
+from storewise.recommend.judge import Judge
+from storewise.recommend.retrieve import COMPONENTS
+from storewise.recommend.retrieve.base import Retriever
+from storewise.recommend.retrieve.fusion import Fusion, FusionConfig, Member
+from storewise.recommend.spaces import has_clock
+from storewise.recommend.task import Task
+from storewise.recommend.tune import Choice, Workshop, tune
+
+POPULAR, REPEAT, FUSION = "retrieve.popular.v1", "retrieve.repeat.v1", "retrieve.fusion.v1"
+KNN, USER_KNN = "retrieve.item_knn.v1", "retrieve.user_knn.v1"
+EASE, IALS = "retrieve.ease.v1", "retrieve.ials.v1"
+
+SHARES = {KNN: 0.36, IALS: 0.24, EASE: 0.18, USER_KNN: 0.12, REPEAT: 0.03, POPULAR: 0.03}
+"""Parts of the time for trying; another retriever gets 0.12, fusing what is left."""
+
+FEW_SHOPPERS, FEW_EVENTS = 30, 300
+"""Below these nothing but popularity is tried."""
+SOME_SHOPPERS, SOME_EVENTS = 150, 3_000
+"""Below these only neighbourhood models with few parameters are tried, and nothing is fused."""
+CELLS = 120_000_000
+"""Scores that one trial may look at: bounds the number of validation shoppers."""
+
+
+@dataclass(frozen=True)
+class Selection:
+    """``choices``: each retriever with its chosen config, best first; ``selected``: the name of the one to
+    serve; ``reason``: why, in a sentence or two."""
+
+    choices: tuple[Choice, ...]
+    selected: str
+    reason: str
+
+    def refit(
+        self,
+        dataset: Dataset,
+        *,
+        seed: int,
+        progress: Progress | None = None,
+        names: Sequence[str] | None = None,
+    ) -> dict[str, Retriever[Any]]:
+        """Train the chosen configs (of ``names``, default all) on a data set; name → trained retriever.
+
+        Members of a fusion that are asked for themselves too are trained once.
+        """
+        registry = Registry(COMPONENTS, plugins=True)
+        made: dict[str, Retriever[Any]] = {}
+
+        def train(name: str, config: dict[str, Any]) -> Retriever[Any]:
+            key = f"{name} {config}"
+            if key not in made:
+                model = registry.create(name, config)
+                assert isinstance(model, Retriever)
+                if isinstance(model, Fusion):
+                    model.take([train(part.use, dict(part.config)) for part in model.config.members])
+                else:
+                    model.train(dataset, rng=spawn(seed, name), progress=progress)
+                made[key] = model
+            return made[key]
+
+        wanted = [choice for choice in self.choices if names is None or choice.name in names]
+        return {choice.name: train(choice.name, choice.config.model_dump()) for choice in wanted}
+
+
+def select(
+    train: Dataset,
+    validation: Task,
+    *,
+    candidates: Sequence[str] | None = None,
+    budget_s: float = 600.0,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Selection:
+    """Try ``candidates`` (component names; None: what the data can support) for about ``budget_s`` seconds.
+
+    The time for trying is the caller's; how many configs fit into it depends on the machine.
+
+    Raises:
+        ConfigError: when no candidate is named.
+    """
+    if candidates is not None and not candidates:
+        raise ConfigError("No candidate is named.", next_step="Name one, or leave them out for automatic.")
+    started = time.perf_counter()
+    names, why = automatic(train, validation) if candidates is None else (list(candidates), "")
+    most = int(np.clip(CELLS // max(train.n_products, 1), 500, 8_000))
+    judge = Judge(validation, most=most, rng=spawn(seed, "validation shoppers"))
+    registry = Registry(COMPONENTS, plugins=True)
+    shop = Workshop(train, judge, registry, seed, progress or Silent())
+    singles = [name for name in names if name != FUSION] or [KNN, POPULAR]
+    shares = _shares(singles)
+    choices = []
+    for name in singles:
+        if name == EASE and candidates is None and ease_seconds(train) > shares[name] * budget_s:
+            why += f" EASE was left out: one try takes about {ease_seconds(train):.0f} s."
+            continue
+        choices.append(tune(name, shop, budget_s=shares[name] * budget_s))
+    if FUSION in names and len(choices) > 1:
+        left = budget_s - (time.perf_counter() - started)
+        choices += fuse(choices, shop, budget_s=max(left, 0.1 * budget_s))
+    return _decide(choices, shop, why)
+
+
+def automatic(train: Dataset, validation: Task) -> tuple[list[str], str]:
+    """Which retrievers the data can support, and a sentence where they cannot support all."""
+    events, shoppers = len(train.interactions), len(validation)
+    size = f"{events:,} events and {shoppers:,} shoppers to validate on"
+    if shoppers < FEW_SHOPPERS or events < FEW_EVENTS:
+        return [POPULAR], f"With {size} only popularity can be trusted."
+    repeats = [REPEAT] if _repeats(train, validation) else []
+    if shoppers < SOME_SHOPPERS or events < SOME_EVENTS:
+        return [POPULAR, *repeats, KNN], f"With {size} only simple methods were tried."
+    return [POPULAR, *repeats, KNN, IALS, EASE, USER_KNN, FUSION], ""
+
+
+def fuse(choices: Sequence[Choice], shop: Workshop, *, budget_s: float) -> list[Choice]:
+    """A fusion of the choices, valued by cross-fitting; nothing when one member does best alone."""
+    started = time.perf_counter()
+    with step(shop.progress, "fusing"):
+        # Popularity and the like may help little by little; what is hopeless alone and costly is left out.
+        members = [shop.trained[choice.name] for choice in choices]
+        pool = Pool.of(members, shop.judge, depth=FusionConfig().depth)
+        weights = learn(pool)
+        if np.count_nonzero(weights) < 2:
+            return []
+        value = float(np.nanmean(cross_fitted(pool, spawn(shop.seed, "halves"))))
+    parts = tuple(
+        Member(use=choice.name, config=choice.config.model_dump(), weight=round(float(weight), 4))
+        for choice, weight in zip(choices, weights, strict=True)
+        if weight > 0
+    )
+    config = FusionConfig(members=parts)
+    model = Fusion(config)
+    model.take([shop.trained[part.use] for part in parts])
+    shop.trained[FUSION] = model
+    return [Choice(FUSION, config, value, 1, time.perf_counter() - started)]
+
+
+def ease_seconds(train: Dataset) -> float:
+    """A rough cost of one EASE on one core: cubic while exact, linear above."""
+    from storewise.recommend.retrieve.ease import EaseConfig
+
+    n = train.n_products
+    return 3e-11 * n**3 if n <= EaseConfig().exact_limit else 3e-3 * n
+
+
+def _shares(names: Sequence[str]) -> dict[str, float]:
+    raw = {name: SHARES.get(name, 0.12) for name in names}
+    return {name: 0.92 * share / sum(raw.values()) for name, share in raw.items()}
+
+
+def _repeats(train: Dataset, validation: Task) -> bool:
+    """Whether bought products may come again, and do."""
+    if validation.seen is not None or not has_clock(train):
+        return False
+    data = train.interactions
+    return bool(data.matrix.nnz < 0.98 * len(data))
+
+
+def _decide(choices: list[Choice], shop: Workshop, why: str) -> Selection:
+    ranked = sorted(choices, key=lambda choice: -choice.validation)
+    best, task = ranked[0], shop.judge.task
+    told = f"{_short(best.name)} has the best {task.metric}@{task.k} on {len(task):,} validation shoppers"
+    told += f" ({best.validation:.4f})"
+    simple = next((choice for choice in ranked if choice.name == POPULAR), None)
+    if simple is not None and simple is not best:
+        gain = _gain(shop, best.name)
+        margin = f"popular has {simple.validation:.4f}, the difference is {_figures(gain)}"
+        if gain.low <= 0.0:
+            why = f"No method is better than popularity by more than chance: {told}, {margin}. {why}"
+            return Selection(tuple(ranked), POPULAR, why.strip())
+        told += f"; {margin}"
+    return Selection(tuple(ranked), best.name, f"{told}. {why}".strip())
+
+
+def _gain(shop: Workshop, name: str) -> Interval:
+    ours, theirs = (shop.judge.each(shop.trained[model]) for model in (name, POPULAR))
+    return paired_difference(ours, theirs, seed=derive_seed(shop.seed, "gain") % 2**32)
+
+
+def _figures(gain: Interval) -> str:
+    return f"{gain.value:+.4f} [{gain.low:+.4f}, {gain.high:+.4f}]"
+
+
+def _short(name: str) -> str:
+    """
+    >>> _short("retrieve.item_knn.v1")
+    'item_knn'
+    """
+    return name.split(".")[1]

@@ -1,0 +1,138 @@
+"""Where to look for each retriever's hyper-parameters, and where to start."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from storewise.data.dataset import Dataset
+
+if TYPE_CHECKING:
+    from optuna import Trial
+
+Values = dict[str, Any]
+DAY_S = 86_400.0
+REAL_TIME_DAYS = 10.0
+"""Times that span less are taken for an order (0, 1, 2 …), not for a clock."""
+
+
+def has_clock(dataset: Dataset) -> bool:
+    """Whether times are seconds of a real clock."""
+    at = dataset.interactions.at
+    return bool(dataset.interactions.ordered and len(at) and np.ptp(at) > REAL_TIME_DAYS * DAY_S)
+
+
+def _recency(trial: Trial, dataset: Dataset, low: float = 1e-3) -> Values:
+    """Weights of the asking history; nothing where there is no order."""
+    if not dataset.interactions.ordered:
+        return {}
+    found: Values = {"decay": trial.suggest_float("decay", low, 2.0, log=True)}
+    if has_clock(dataset) and trial.suggest_categorical("by_time", [False, True]):
+        found["half_life_days"] = trial.suggest_float("half_life_days", 2.0, 730.0, log=True)
+    return found
+
+
+def item_knn(trial: Trial, dataset: Dataset) -> Values:
+    found: Values = {
+        "activity": trial.suggest_float("activity", 0.0, 1.0, step=0.1),
+        "source_power": trial.suggest_float("source_power", 0.0, 1.0),
+        "target_power": trial.suggest_float("target_power", 0.0, 1.0),
+        "shrinkage": trial.suggest_float("shrinkage", 0.1, 100.0, log=True),
+    }
+    if dataset.interactions.ordered:
+        found["gap"] = trial.suggest_float("gap", 0.0, 1.5, step=0.1)
+        found["backward"] = trial.suggest_float("backward", 0.0, 1.0, step=0.1)
+    return found | _recency(trial, dataset)
+
+
+def ials(trial: Trial, dataset: Dataset) -> Values:
+    return {
+        "embedding_size": trial.suggest_categorical("embedding_size", [64, 128, 256]),
+        "unobserved": trial.suggest_float("unobserved", 1e-3, 0.5, log=True),
+        "regularization": trial.suggest_float("regularization", 5e-4, 0.1, log=True),
+        "epochs": trial.suggest_int("epochs", 4, 14, step=2),
+    }
+
+
+def ease(trial: Trial, dataset: Dataset) -> Values:
+    return {
+        "regularization": trial.suggest_float("regularization", 5.0, 2_000.0, log=True),
+        "activity": trial.suggest_float("activity", 0.0, 0.8, step=0.4),
+        "target_power": trial.suggest_float("target_power", 0.0, 0.4, step=0.1),
+    } | _recency(trial, dataset)
+
+
+def user_knn(trial: Trial, dataset: Dataset) -> Values:
+    return {
+        "rarity": trial.suggest_float("rarity", 0.0, 1.2),
+        "activity": trial.suggest_float("activity", 0.0, 1.0),
+        "target_power": trial.suggest_float("target_power", 0.0, 0.8),
+        "neighbours": trial.suggest_int("neighbours", 50, 2_000, log=True),
+    } | _recency(trial, dataset)
+
+
+def bpr(trial: Trial, dataset: Dataset) -> Values:
+    return {
+        "embedding_size": trial.suggest_categorical("embedding_size", [32, 64, 128]),
+        "learning_rate": trial.suggest_float("learning_rate", 0.01, 0.2, log=True),
+        "regularization": trial.suggest_float("regularization", 1e-3, 0.3, log=True),
+        "negative_power": trial.suggest_float("negative_power", 0.0, 1.0),
+        "epochs": trial.suggest_int("epochs", 5, 40, log=True),
+    }
+
+
+def popular(trial: Trial, dataset: Dataset) -> Values:
+    found: Values = {}
+    if has_clock(dataset):
+        found["half_life_days"] = trial.suggest_float("half_life_days", 3.0, 1_000.0, log=True)
+    if "category" in dataset.products.columns:
+        found["category_weight"] = trial.suggest_float("category_weight", 0.01, 100.0, log=True)
+    return found
+
+
+def repeat(trial: Trial, dataset: Dataset) -> Values:
+    return {
+        "horizon_days": trial.suggest_float("horizon_days", 3.0, 90.0, log=True),
+        "prior_gaps": trial.suggest_float("prior_gaps", 0.1, 10.0, log=True),
+    }
+
+
+SPACES: Mapping[str, Callable[[Trial, Dataset], Values]] = {
+    "retrieve.item_knn.v1": item_knn,
+    "retrieve.ials.v1": ials,
+    "retrieve.ease.v1": ease,
+    "retrieve.user_knn.v1": user_knn,
+    "retrieve.bpr.v1": bpr,
+    "retrieve.popular.v1": popular,
+    "retrieve.repeat.v1": repeat,
+}
+
+STARTS: Mapping[str, tuple[Values, ...]] = {
+    "retrieve.item_knn.v1": (
+        {"activity": 0.4, "source_power": 0.6, "target_power": 0.4, "shrinkage": 10.0,
+         "gap": 0.0, "backward": 1.0, "decay": 0.01, "by_time": False},
+        {"activity": 0.1, "source_power": 0.8, "target_power": 0.1, "shrinkage": 20.0,
+         "gap": 0.4, "backward": 0.3, "decay": 0.5, "by_time": False},
+    ),
+    "retrieve.ials.v1": (
+        {"embedding_size": 128, "unobserved": 0.01, "regularization": 0.01, "epochs": 8},
+        {"embedding_size": 64, "unobserved": 0.1, "regularization": 0.003, "epochs": 8},
+    ),
+    "retrieve.ease.v1": (
+        {"regularization": 100.0, "activity": 0.4, "target_power": 0.0, "decay": 0.1, "by_time": False},
+        {"regularization": 500.0, "activity": 0.0, "target_power": 0.0, "decay": 0.01, "by_time": False},
+    ),
+    "retrieve.user_knn.v1": (
+        {"rarity": 0.5, "activity": 0.5, "target_power": 0.2, "neighbours": 500, "decay": 0.1,
+         "by_time": False},
+    ),
+    "retrieve.bpr.v1": (
+        {"embedding_size": 64, "learning_rate": 0.05, "regularization": 0.02, "negative_power": 0.5,
+         "epochs": 10},
+    ),
+    "retrieve.popular.v1": ({"half_life_days": 1_000.0, "category_weight": 0.01},),
+    "retrieve.repeat.v1": ({"horizon_days": 14.0, "prior_gaps": 2.0},),
+}  # fmt: skip
+"""First trials, known to be good somewhere; values that a space does not ask for are ignored."""

@@ -1,0 +1,134 @@
+"""Choosing one retriever's hyper-parameters on validation shoppers."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from storewise.core.config import Config
+from storewise.core.progress import Progress
+from storewise.core.registry import Registry
+from storewise.core.rng import derive_seed, spawn
+from storewise.data.dataset import Dataset
+from storewise.recommend.judge import Judge
+from storewise.recommend.retrieve.base import Retriever
+from storewise.recommend.retrieve.co_counts import CoCounts
+from storewise.recommend.retrieve.ease import Ease
+from storewise.recommend.retrieve.item_knn import ItemKnn
+from storewise.recommend.spaces import SPACES, STARTS
+
+if TYPE_CHECKING:
+    from optuna import Study, Trial
+
+NEIGHBOURS = (100, 200, 400, 800)
+ENOUGH = 0.999
+"""Fewer neighbours are taken when they reach this share of the best value: they make requests faster."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A retriever with the config that validation chose. ``validation``: the metric there; ``trials``: configs
+    tried; ``seconds``: time that took."""
+
+    name: str
+    config: Config
+    validation: float
+    trials: int
+    seconds: float
+
+
+@dataclass
+class Workshop:
+    """What all trials of one selection share. ``trained`` keeps each retriever's best model."""
+
+    dataset: Dataset
+    judge: Judge
+    registry: Registry
+    seed: int
+    progress: Progress
+    trained: dict[str, Retriever[Any]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.counts = CoCounts(self.dataset.interactions)
+
+    def train(self, name: str, config: Mapping[str, Any], *, final: bool = False) -> Retriever[Any]:
+        """A trained model; trials keep all neighbours, the final one is what ``train`` would give."""
+        model = self.registry.create(name, config)
+        assert isinstance(model, Retriever)
+        if isinstance(model, ItemKnn):
+            model.fit(self.counts, prune=final)
+        elif isinstance(model, Ease):
+            model.fit(self.counts)
+        else:
+            model.train(self.dataset, rng=spawn(self.seed, name))
+        return model
+
+
+def tune(name: str, shop: Workshop, *, budget_s: float, most: int = 60) -> Choice:
+    """Try configs until ``budget_s`` or ``most`` of them; at least one is always tried.
+
+    The tree-structured Parzen estimator (Bergstra et al. 2011) of Optuna proposes them, after starts that
+    are known to be good somewhere. A retriever without a search space keeps its defaults.
+    """
+    import optuna
+
+    started = time.perf_counter()
+    if name not in SPACES:
+        model = shop.train(name, {}, final=True)
+        shop.trained[name] = model
+        value = shop.judge.value(model)
+        return Choice(name, model.config, value, 1, time.perf_counter() - started)
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        sampler = optuna.samplers.TPESampler(
+            seed=derive_seed(shop.seed, name, "tune") % 2**32, multivariate=True, n_startup_trials=8
+        )
+    study = optuna.create_study(direction="maximize", sampler=sampler)
+    for start in STARTS.get(name, ()):
+        study.enqueue_trial(dict(start))
+    _search(study, name, shop, started + budget_s, most)
+    config, value = study.best_trial.user_attrs["config"], float(study.best_value)
+    config, value = _finish(name, shop, config, value)
+    tried = sum(trial.value is not None for trial in study.trials)
+    return Choice(name, shop.trained[name].config, value, tried, time.perf_counter() - started)
+
+
+def _search(study: Study, name: str, shop: Workshop, until: float, most: int) -> None:
+    best = float("-inf")
+
+    def objective(trial: Trial) -> float:
+        nonlocal best
+        config = SPACES[name](trial, shop.dataset)
+        trial.set_user_attr("config", config)
+        model = shop.train(name, config)
+        value = shop.judge.value(model)
+        if value > best:
+            best, shop.trained[name] = value, model
+        return value
+
+    longest = 0.0
+    for _ in shop.progress.track(range(most), label=f"trying {name}", total=most):
+        before = time.perf_counter()
+        study.optimize(objective, n_trials=1)
+        longest = max(longest, time.perf_counter() - before)
+        nothing_to_choose = not study.best_trial.params
+        if time.perf_counter() + longest > until or nothing_to_choose:
+            break
+
+
+def _finish(name: str, shop: Workshop, config: dict[str, Any], value: float) -> tuple[dict[str, Any], float]:
+    """Item neighbourhood: the fewest neighbours that are as good as more."""
+    if not isinstance(shop.trained[name], ItemKnn):
+        return config, value
+    made = []
+    for neighbours in NEIGHBOURS:
+        model = shop.train(name, config | {"neighbours": neighbours}, final=True)
+        made.append((shop.judge.value(model), model))
+    best = max(found for found, _ in made)
+    value, model = next((found, model) for found, model in made if found >= ENOUGH * best)
+    shop.trained[name] = model
+    return model.config.model_dump(), value

@@ -1,0 +1,65 @@
+"""Fusion: the sum it promises, its reasons, and one artifact for all members."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from storewise.core.errors import UnknownName
+from storewise.recommend.request import Request
+from storewise.recommend.retrieve.fusion import Fusion, FusionConfig, Member, standardise
+from storewise.testing.retriever import check_retriever, shop
+
+CONFIG = FusionConfig(
+    members=(
+        Member(use="retrieve.item_knn.v1", config={"decay": 0.3}, weight=0.6),
+        Member(use="retrieve.ials.v1", config={"embedding_size": 4}, weight=0.3),
+        Member(use="retrieve.repeat.v1", weight=0.4),
+    ),
+    depth=10,
+)
+
+
+def test_contract_with_three_kinds_of_members():
+    check_retriever(lambda: Fusion(CONFIG))
+
+
+def test_the_weighted_sum():
+    data = shop(1)
+    model = Fusion(CONFIG)
+    model.train(data, rng=np.random.default_rng(0))
+    histories = data.histories(np.arange(20))
+    parts = [standardise(member.scores(histories), 10) for member in model.members]
+    expected = 0.6 * parts[0] + 0.3 * parts[1] + 0.4 * parts[2]
+    np.testing.assert_allclose(model.scores(histories), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_reasons_come_from_the_member_that_lifts_most():
+    data = shop(1)
+    model = Fusion(CONFIG)
+    model.train(data, rng=np.random.default_rng(0))
+    kinds = ("bought_with", "taste", "repeat")
+    seen = set()
+    for customer in range(30):
+        request = Request(data.histories([customer]))
+        answer = model(request, 12)
+        parts = [standardise(m.scores(request.history), 10)[0] + 3 for m in model.members]
+        lifts = np.array([0.6, 0.3, 0.4])[:, None] * np.array(parts)
+        for product, reason in zip(answer.products, answer.reasons, strict=True):
+            assert reason.kind == kinds[int(np.argmax(lifts[:, product]))]
+            seen.add(reason.kind)
+    assert {"bought_with", "repeat"} <= seen
+
+
+def test_what_no_member_knows_is_not_returned():
+    data = shop(1)
+    model = Fusion(FusionConfig(members=(Member(use="retrieve.repeat.v1"),)))
+    model.train(data, rng=np.random.default_rng(0))
+    bought = set(data.histories([3]).products.tolist())
+    assert set(model(Request(data.histories([3])), 40).products.tolist()) == bought
+
+
+def test_an_unknown_member_is_named():
+    model = Fusion(FusionConfig(members=(Member(use="retrieve.eas.v1"),)))
+    with pytest.raises(UnknownName, match=r"retrieve\.ease\.v1"):
+        model.train(shop(1), rng=np.random.default_rng(0))

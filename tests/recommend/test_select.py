@@ -1,0 +1,150 @@
+"""Selection: what is tried, what is chosen, and that nothing of the test is needed for it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+from storewise.core.errors import ConfigError, UnknownName
+from storewise.core.rng import spawn
+from storewise.data.dataset import Dataset
+from storewise.recommend.blend import Pool, cross_fitted, learn
+from storewise.recommend.judge import Judge
+from storewise.recommend.retrieve.fusion import FLOOR, standardise
+from storewise.recommend.select import FUSION, KNN, POPULAR, REPEAT, USER_KNN, automatic, select
+from storewise.recommend.task import Task
+
+DAY = 86_400.0
+
+
+def tastes(seed=0, customers=400, products=60, chance=0.0, k=5):
+    """Customers of six tastes; ``chance`` of a choice by pure luck. The last choice is the question."""
+    rng = np.random.default_rng(seed)
+    who, what, at = [], [], []
+    for customer in range(customers):
+        own = np.flatnonzero(np.arange(products) % 6 == customer % 6)
+        for day in range(12):
+            pick = rng.integers(products) if rng.random() < chance else rng.choice(own)
+            who.append(customer), what.append(pick), at.append(day * DAY * 9)
+    data = Dataset.of(who, what, at=at, n_customers=customers, n_products=products)
+    later = data.interactions.at > 10.5 * 9 * DAY
+    train = data.until(10.5 * 9 * DAY)
+    relevant = data.interactions.select(later).matrix
+    return train, Task(train.histories(np.arange(customers)), relevant, None, k)
+
+
+def test_clear_tastes_are_learned_and_the_choice_is_above_popularity():
+    train, task = tastes()
+    found = select(train, task, candidates=[POPULAR, KNN], budget_s=5, seed=1)
+    values = {choice.name: choice.validation for choice in found.choices}
+    assert found.selected == KNN
+    assert values[KNN] > 2 * values[POPULAR]
+    assert "popular has" in found.reason
+
+
+def test_pure_luck_gives_popularity_and_says_so():
+    train, task = tastes(chance=1.0)
+    found = select(train, task, candidates=[POPULAR, KNN, USER_KNN], budget_s=3, seed=1)
+    assert found.selected == POPULAR
+    assert "by more than chance" in found.reason
+
+
+def test_the_reported_value_is_that_of_the_refitted_model():
+    train, task = tastes(chance=0.3)
+    found = select(train, task, candidates=[POPULAR, KNN, USER_KNN], budget_s=3, seed=1)
+    judge = Judge(task, most=len(task), rng=np.random.default_rng(0))
+    for name, model in found.refit(train, seed=1).items():
+        choice = next(c for c in found.choices if c.name == name)
+        assert judge.value(model) == pytest.approx(choice.validation, abs=1e-9), name
+
+
+def test_fusion_is_refitted_with_its_members_and_is_one_of_the_choices():
+    train, task = tastes(chance=0.4)
+    found = select(train, task, candidates=[POPULAR, KNN, USER_KNN, FUSION], budget_s=4, seed=1)
+    names = [choice.name for choice in found.choices]
+    assert [c.validation for c in found.choices] == sorted(
+        (c.validation for c in found.choices), reverse=True
+    )
+    assert FUSION in names
+    models = found.refit(train, seed=1)
+    alone = found.refit(train, seed=1, names=[FUSION])
+    histories = train.histories(np.arange(20))
+    np.testing.assert_array_equal(models[FUSION].scores(histories), alone[FUSION].scores(histories))
+    assert set(found.refit(train, seed=1, names=[POPULAR])) == {POPULAR}
+
+
+@pytest.mark.parametrize(
+    ("customers", "expected"),
+    [(10, [POPULAR]), (100, [POPULAR, REPEAT, KNN])],
+)
+def test_little_data_means_simple_methods(customers, expected):
+    train, task = tastes(customers=customers)
+    names, why = automatic(train, task)
+    assert names == expected
+    assert f"{customers:,} shoppers" in why
+    assert why in select(train, task, budget_s=2, seed=0).reason
+
+
+def test_enough_data_means_fusion_and_no_repeat_where_seen_products_are_masked():
+    train, task = tastes(customers=400)
+    assert FUSION in automatic(train, task)[0]
+    assert REPEAT in automatic(train, task)[0]
+    masked = Task(task.histories, task.relevant, train.interactions.matrix, task.k)
+    assert REPEAT not in automatic(train, masked)[0]
+
+
+def test_wrong_candidates():
+    train, task = tastes(customers=50)
+    with pytest.raises(ConfigError, match="No candidate"):
+        select(train, task, candidates=[])
+    with pytest.raises(UnknownName, match="item_knn"):
+        select(train, task, candidates=["retrieve.item_kn.v1"])
+
+
+def pool(seed=0, b=300, c=40):
+    """Two halves of the truth and one member of noise."""
+    rng = np.random.default_rng(seed)
+    truth = rng.standard_normal((2, b, c)).astype(np.float32)
+    noise = rng.standard_normal((b, c)).astype(np.float32)
+    best = np.argmax(truth.sum(0), axis=1)
+    relevant = sparse.csr_matrix((np.ones(b), (np.arange(b), best)), shape=(b, c))
+    products = np.tile(np.arange(c, dtype=np.int32), (b, 1))
+    histories = Dataset.of([], [], n_customers=b, n_products=c).histories(np.arange(b))
+    return Pool(np.stack([*truth, noise], axis=2), products, Task(histories, relevant, None, 5))
+
+
+def test_weights_find_the_members_that_carry_the_truth():
+    p = pool()
+    weights = learn(p)
+    assert weights[2] <= 0.05
+    assert 0.5 < weights[0] / weights[1] < 2
+    singles = [np.mean(p.each(np.eye(3)[m])) for m in range(3)]
+    assert np.mean(p.each(weights)) > max(singles) + 0.2
+    assert abs(np.mean(cross_fitted(p, spawn(0, "x"))) - np.mean(p.each(weights))) < 0.05
+
+
+def test_the_pool_ranks_like_the_whole_catalogue():
+    train, task = tastes(chance=0.3)
+    found = select(train, task, candidates=[POPULAR, KNN], budget_s=2, seed=1)
+    models = list(found.refit(train, seed=1).values())
+    judge = Judge(task, most=200, rng=np.random.default_rng(0))
+    p = Pool.of(models, judge, each=60)
+    for place, model in enumerate(models):
+        one = np.eye(len(models))[place]
+        np.testing.assert_allclose(p.each(one).mean(), judge.value(model), atol=0.01)
+
+
+def test_standardised_scores():
+    rng = np.random.default_rng(0)
+    scores = rng.standard_normal((4, 50)).astype(np.float32)
+    scores[1, 10:] = -np.inf
+    scores[2] = -np.inf
+    scores[3] = 7.0
+    found = standardise(scores, 20)
+    best = np.sort(scores[0])[-20:]
+    np.testing.assert_allclose(found[0], np.maximum((scores[0] - best.mean()) / best.std(), FLOOR), rtol=1e-4)
+    np.testing.assert_allclose(found[1, :10].mean(), 0, atol=1e-5)
+    assert (found[1, 10:] == FLOOR).all()
+    assert (found[2] == FLOOR).all()
+    assert not found[3].any()
