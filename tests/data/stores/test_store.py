@@ -201,6 +201,19 @@ def test_no_shop_and_no_folder_are_clear_errors(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     with pytest.raises(StoreError, match="cannot be opened"):
         Store.open(tmp_path / "file")
+    with pytest.raises(StoreError, match="Could not parse"):
+        Store.open(tmp_path / "shop", url="no url")
+
+
+def test_a_damaged_database_is_a_store_error(tmp_path: Path) -> None:
+    (tmp_path / "shop.db").write_bytes(b"no database" * 500)
+    with pytest.raises(StoreError, match=r"cannot be opened: file is not a database\."):
+        Store.open(tmp_path)
+    with Store.open(tmp_path / "other") as store:
+        with store._engine.begin() as connection:
+            connection.exec_driver_sql("DROP TABLE products")
+        with pytest.raises(StoreError, match=r"cannot be read: no such table: products"):
+            store.products()
 
 
 def test_sqlite_is_set_to_keep_what_it_acknowledged(store: Store) -> None:

@@ -105,5 +105,6 @@ def replace(connection: sa.Connection, table: sa.Table, rows: list[dict[str, Any
         return
     keys = [column.name for column in table.primary_key]
     same = sa.and_(*(table.c[name] == sa.bindparam(f"key_{name}") for name in keys))
-    connection.execute(sa.delete(table).where(same), [{f"key_{k}": row[k] for k in keys} for row in rows])
+    if connection.execute(sa.select(sa.literal(1)).select_from(table).limit(1)).first():
+        connection.execute(sa.delete(table).where(same), [{f"key_{k}": row[k] for k in keys} for row in rows])
     connection.execute(sa.insert(table), rows)

@@ -92,10 +92,10 @@ class Store:
                 sqlite.prepare(engine)
             store = cls(folder, engine, clock)
             store._migrate()
-        except (OSError, sa.exc.SQLAlchemyError) as error:
+        except (OSError, ImportError, sa.exc.SQLAlchemyError) as error:
             raise StoreError(
-                f"The store in {folder} cannot be opened: {error}.",
-                next_step="Check the path, its permissions and that no other program locks it.",
+                f"The store in {folder} cannot be opened: {getattr(error, 'orig', error)}.",
+                next_step="Check the path, its permissions, the database's driver and that nothing locks it.",
             ) from error
         return store
 
@@ -164,7 +164,7 @@ class Store:
     def known_events(self, events: pl.DataFrame) -> int:
         """How many of the events an ingest would find in the store, or twice among themselves."""
         filled = event_ids.fill(schema.EVENTS.conform(events))
-        with self._engine.connect() as connection:
+        with self._read() as connection:
             return filled.height - self._log.fresh(connection, filled).height
 
     def append_events(self, events: pl.DataFrame | Sequence[Mapping[str, Any]]) -> Appended:
@@ -198,27 +198,27 @@ class Store:
 
     def events(self, *, since: datetime | None = None, until: datetime | None = None) -> pl.DataFrame:
         """Events with since <= at < until, in time order."""
-        with self._engine.connect() as connection:
+        with self._read() as connection:
             return self._log.read(connection, since, until)
 
     def customer_events(self, pseudonym: str) -> pl.DataFrame:
         """All events of a customer, in time order."""
-        with self._engine.connect() as connection:
+        with self._read() as connection:
             return self._log.of_shopper(connection, "customer_id", pseudonym)
 
     def session_events(self, pseudonym: str) -> pl.DataFrame:
         """All events of a session, in time order."""
-        with self._engine.connect() as connection:
+        with self._read() as connection:
             return self._log.of_shopper(connection, "session_id", pseudonym)
 
     def revision(self) -> int:
         """A number that rises with every write of events."""
-        with self._engine.connect() as connection:
+        with self._read() as connection:
             return self._log.revision(connection)
 
     def fact(self, name: str) -> str | None:
         """What an ingest said to be true of the whole store, None where nothing was said."""
-        with self._engine.connect() as connection:
+        with self._read() as connection:
             return journal.fact(connection, name)
 
     def products(self) -> pl.DataFrame:
@@ -239,22 +239,22 @@ class Store:
 
     def reports(self, ingest_id: int | None = None) -> pl.DataFrame:
         """What became of every row: ingest_id, at, source, table, outcome, reason, rows, example."""
-        with self._engine.connect() as connection:
+        with self._read() as connection:
             return journal.reports(connection, ingest_id)
 
     def ingests(self) -> pl.DataFrame:
         """ingest_id, at, source, seconds, rows; the newest last."""
-        with self._engine.connect() as connection:
+        with self._read() as connection:
             return journal.ingests(connection)
 
     def rejects(self, ingest_id: int | None = None) -> pl.DataFrame:
         """Rejected rows: ingest_id, table, line, reason, row."""
-        with self._engine.connect() as connection:
+        with self._read() as connection:
             return journal.rejects(connection, ingest_id)
 
     def decisions(self, *, since: datetime | None = None, until: datetime | None = None) -> pl.DataFrame:
         """Logged decisions with since <= at < until, in time order; ``items`` is JSON."""
-        with self._engine.connect() as connection:
+        with self._read() as connection:
             return journal.decisions(connection, since, until)
 
     # ── inside ───────────────────────────────────────────────────────────────────────────────────────────
@@ -262,7 +262,7 @@ class Store:
     def _table(self, name: str) -> pl.DataFrame:
         table, contract = CATALOGUE[name], schema.TABLES[name]
         query = sa.select(*(table.c[c.name] for c in contract.columns)).order_by(*table.primary_key)
-        with self._engine.connect() as connection:
+        with self._read() as connection:
             return frames.to_frame(connection.execute(query).all(), contract)
 
     def _migrate(self) -> None:
@@ -274,6 +274,18 @@ class Store:
                 return
         with self._write() as connection:
             upgrade(connection)
+
+    @contextmanager
+    def _read(self) -> Iterator[sa.Connection]:
+        """A connection whose reads all see the same moment."""
+        try:
+            with self._engine.connect() as connection:
+                yield connection
+        except sa.exc.DBAPIError as error:
+            raise StoreError(
+                f"The store in {self.folder} cannot be read: {error.orig}.",
+                next_step="Check that no other program holds it; if it is damaged, restore a backup.",
+            ) from error
 
     @contextmanager
     def _write(self) -> Iterator[sa.Connection]:
