@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
+from threadpoolctl import threadpool_limits
 
 from storewise.core.config import Config
 from storewise.core.errors import MissingExtra
@@ -105,7 +106,8 @@ def implicit_ials(dimensions: int) -> Callable[[Dataset, float], Scorer]:
             iterations=EPOCHS,
             random_state=0,
         )
-        model.fit(x, show_progress=False)
+        with threadpool_limits(limits=1, user_api="blas"):  # as implicit asks: it has threads of its own
+            model.fit(x, show_progress=False)
         return by_factors(model.user_factors, model.item_factors)
 
     return fit
