@@ -24,6 +24,12 @@ def has_clock(dataset: Dataset) -> bool:
     return bool(dataset.interactions.ordered and len(at) and np.ptp(at) > REAL_TIME_DAYS * DAY_S)
 
 
+def has_values(dataset: Dataset) -> bool:
+    """Whether some interactions weigh more than others (ratings, quantities)."""
+    weight = dataset.interactions.weight
+    return bool(len(weight) and np.ptp(weight) > 0)
+
+
 def _recency(trial: Trial, dataset: Dataset, low: float = 1e-3) -> Values:
     """Weights of the asking history; nothing where there is no order."""
     if not dataset.interactions.ordered:
@@ -57,11 +63,18 @@ def ials(trial: Trial, dataset: Dataset) -> Values:
 
 
 def ease(trial: Trial, dataset: Dataset) -> Values:
-    return {
+    found: Values = {
         "regularization": trial.suggest_float("regularization", 5.0, 2_000.0, log=True),
-        "activity": trial.suggest_float("activity", 0.0, 0.8, step=0.4),
+        "dropout": trial.suggest_float("dropout", 0.0, 3.0),
+        "activity": trial.suggest_float("activity", 0.0, 0.8, step=0.2),
         "target_power": trial.suggest_float("target_power", 0.0, 0.4, step=0.1),
-    } | _recency(trial, dataset)
+    }
+    if has_clock(dataset):
+        found["together"] = trial.suggest_float("together", 0.0, 1.0, step=0.1)
+        found["together_s"] = trial.suggest_float("together_s", 30.0, 7 * DAY_S, log=True)
+    if has_values(dataset):
+        found["emphasis"] = trial.suggest_float("emphasis", 0.0, 0.3)
+    return found | _recency(trial, dataset, low=1e-4)
 
 
 def user_knn(trial: Trial, dataset: Dataset) -> Values:
@@ -121,8 +134,12 @@ STARTS: Mapping[str, tuple[Values, ...]] = {
         {"embedding_size": 64, "unobserved": 0.1, "regularization": 0.003, "epochs": 8},
     ),
     "retrieve.ease.v1": (
-        {"regularization": 100.0, "activity": 0.4, "target_power": 0.0, "decay": 0.1, "by_time": False},
-        {"regularization": 500.0, "activity": 0.0, "target_power": 0.0, "decay": 0.01, "by_time": False},
+        {"regularization": 100.0, "dropout": 0.0, "activity": 0.4, "target_power": 0.0, "together": 0.0,
+         "together_s": 600.0, "emphasis": 0.0, "decay": 0.1, "by_time": False},
+        {"regularization": 500.0, "dropout": 0.0, "activity": 0.0, "target_power": 0.0, "together": 0.0,
+         "together_s": 600.0, "emphasis": 0.0, "decay": 0.01, "by_time": False},
+        {"regularization": 50.0, "dropout": 1.0, "activity": 0.2, "target_power": 0.0, "together": 0.6,
+         "together_s": 600.0, "emphasis": 0.1, "decay": 1e-4, "by_time": False},
     ),
     "retrieve.user_knn.v1": (
         {"rarity": 0.5, "activity": 0.5, "target_power": 0.2, "neighbours": 500, "decay": 0.1,

@@ -7,7 +7,10 @@ import numpy.typing as npt
 from scipy import sparse
 
 from storewise.data.interactions import Interactions
+from storewise.recommend.retrieve.emphasis import emphasised
 
+OFFSETS = 4
+"""Session grids, each moved by a quarter, whose mean stands for a kernel that falls with the time apart."""
 CHUNK = 4_000_000
 """Pairs summed at a time: bounds memory to a few hundred MB."""
 
@@ -34,6 +37,7 @@ class CoCounts:
         self.interactions = interactions
         self._remember = remember
         self._known: dict[tuple[float, ...], sparse.csr_matrix] = {}
+        self._gram_known: tuple[tuple[float, ...], sparse.csr_matrix, npt.NDArray[np.float32]] | None = None
 
     def of(
         self, *, activity: float = 0.0, gap: float = 0.0, backward: float = 1.0, window: int = 100
@@ -46,6 +50,48 @@ class CoCounts:
                 self._known.pop(next(iter(self._known)))
             self._known[key] = self._gram(activity) if plain else self._pairs(*key)
         return self._known[key]
+
+    def gram(
+        self,
+        *,
+        activity: float = 0.0,
+        together: float = 0.0,
+        together_s: float = 600.0,
+        emphasis: float = 0.0,
+    ) -> tuple[sparse.csr_matrix, npt.NDArray[np.float32]]:
+        """The Gram matrix without its diagonal, and its diagonal (n_products,); to be read only.
+
+        A pair of products in one history counts 1 - together + together · k, where k falls from 1 for the
+        same moment to 0 at ``together_s`` seconds apart: what was chosen in one go says more than what merely
+        has the same customer. ``emphasis``: see :func:`emphasised`. The matrix stays positive semidefinite.
+        """
+        key = (activity, together, together_s if together else 0.0, emphasis)
+        if self._gram_known is None or self._gram_known[0] != key:
+            data, n = self.interactions, self.interactions.n_products
+            value = emphasised(data.weight, data.customers, emphasis)
+            total = (1.0 - together) * self._product(data.customers, value, activity)
+            for offset in range(OFFSETS) if together else ():
+                session = _sessions(data, together_s, offset / OFFSETS)
+                total = total + together / OFFSETS * self._product(session, value, activity)
+            diagonal = np.zeros(n, np.float32) + total.diagonal().astype(np.float32)
+            self._gram_known = (key, _without_diagonal(total), diagonal)
+        return self._gram_known[1:]
+
+    def _product(
+        self, rows: npt.NDArray[np.integer], value: npt.NDArray[np.float32], activity: float
+    ) -> sparse.csr_matrix:
+        """XᵀSX, X having one row for each group of entries (a product counts once in it, with its mean
+        value) and S the share of the group's customer. ``rows`` rise and don't mix customers."""
+        data = self.interactions
+        shape = (int(rows[-1]) + 1 if len(rows) else 0, data.n_products)
+        x = sparse.csr_matrix((value, (rows, data.products)), shape=shape)
+        times = sparse.csr_matrix((np.ones_like(value), (rows, data.products)), shape=shape)
+        x.sum_duplicates()
+        times.sum_duplicates()
+        x.data /= times.data
+        owner = np.zeros(shape[0], np.int64)
+        owner[rows] = data.customers
+        return sparse.csr_matrix(x.T.tocsr() @ sparse.diags_array(self._share(activity)[owner]).dot(x))
 
     def mass(self, activity: float = 0.0) -> npt.NDArray[np.float32]:
         """(n_products,): the Gram matrix's diagonal, the weight of each product's customers."""
@@ -84,6 +130,14 @@ class CoCounts:
                 total = total + _sum(rows, columns, values, n)
                 rows, columns, values = [], [], []
         return _without_diagonal(total + _sum(rows, columns, values, n))
+
+
+def _sessions(data: Interactions, length_s: float, offset: float) -> npt.NDArray[np.int64]:
+    """(nnz,): a number for each customer's stay in one cell of a grid over time, rising."""
+    cell = np.floor(data.at / length_s + offset)
+    change = (np.diff(data.customers) != 0) | (np.diff(cell) != 0)
+    found: npt.NDArray[np.int64] = np.cumsum(np.r_[0, change])[: len(cell)].astype(np.int64)
+    return found
 
 
 def _sum(

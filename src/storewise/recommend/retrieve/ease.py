@@ -19,13 +19,18 @@ BLOCK = 1_024
 
 
 class EaseConfig(ItemItemConfig):
-    """``regularization`` is added to the diagonal of the Gram matrix. ``activity``: a customer with m products
-    weighs m ** -activity. ``target_power``: column j is divided by n_j ** target_power, n_j being the
-    customers of product j (0: EASE as published). Up to ``exact_limit`` products the inverse is exact;
-    above, each product is regressed on its ``candidates`` most similar ones. ``neighbours`` weights of a row
-    are kept."""
+    """``regularization`` is added to the diagonal of the Gram matrix, and ``dropout`` times that diagonal:
+    with p / (1 - p) it is what training with a share p of the history dropped comes to (Steck 2020).
+    ``activity``: a customer with m products weighs m ** -activity. ``together``, ``together_s`` and
+    ``emphasis``: see :meth:`CoCounts.gram`. ``target_power``: column j is divided by n_j ** target_power, n_j
+    being the customers of product j (0: EASE as published). Up to ``exact_limit`` products the inverse is
+    exact; above, each product is regressed on its ``candidates`` most similar ones. ``neighbours`` weights of
+    a row are kept, those of the greatest size."""
 
     regularization: float = Field(default=200.0, gt=0.0)
+    dropout: float = Field(default=0.0, ge=0.0, le=10.0)
+    together: float = Field(default=0.0, ge=0.0, le=1.0)
+    together_s: float = Field(default=600.0, gt=0.0)
     activity: float = Field(default=0.0, ge=0.0, le=2.0)
     target_power: float = Field(default=0.0, ge=0.0, le=1.5)
     exact_limit: int = Field(default=16_000, ge=0)
@@ -56,10 +61,10 @@ class Ease(ItemItem[EaseConfig]):
     def fit(self, counts: CoCounts, *, progress: Progress | None = None) -> None:
         """Train from counts that may be shared by many configs."""
         c = self.config
-        gram, diagonal = (
-            counts.of(activity=c.activity),
-            counts.mass(c.activity) + np.float32(c.regularization),
+        gram, mass = counts.gram(
+            activity=c.activity, together=c.together, together_s=c.together_s, emphasis=c.emphasis
         )
+        diagonal = mass * np.float32(1.0 + c.dropout) + np.float32(c.regularization)
         if counts.interactions.n_products <= c.exact_limit:
             with step(progress or Silent(), "EASE"):
                 weights = _exact(gram, diagonal, c.neighbours)
@@ -67,7 +72,7 @@ class Ease(ItemItem[EaseConfig]):
             weights = _local(gram, diagonal, c.candidates, progress or Silent())
         n = np.maximum(counts.interactions.popularity, 1).astype(np.float64)
         weights.data *= (n**-c.target_power).astype(np.float32)[weights.indices]
-        self.weights = keep_largest(weights, c.neighbours)
+        self.weights = keep_largest(weights, c.neighbours, signed=False)
 
 
 def _exact(gram: sparse.csr_matrix, diagonal: npt.NDArray[np.float32], neighbours: int) -> sparse.csr_matrix:
@@ -87,7 +92,7 @@ def _exact(gram: sparse.csr_matrix, diagonal: npt.NDArray[np.float32], neighbour
         block = np.tril(lower[start:stop], start) + np.triu(lower[:, start:stop].T, start + 1)
         block *= scale
         block[np.arange(stop - start), np.arange(start, stop)] = 0.0
-        parts.append(keep_largest(sparse.csr_matrix(block), neighbours))
+        parts.append(keep_largest(sparse.csr_matrix(block), neighbours, signed=False))
     return sparse.csr_matrix(sparse.vstack(parts, format="csr"))
 
 

@@ -14,6 +14,7 @@ from storewise.core.config import Config
 from storewise.data.interactions import Histories
 from storewise.recommend.request import ItemList, Reason, Request
 from storewise.recommend.retrieve.base import Retriever, top_n
+from storewise.recommend.retrieve.emphasis import emphasised
 
 DAY_S = 86_400.0
 
@@ -21,10 +22,12 @@ DAY_S = 86_400.0
 class ItemItemConfig(Config):
     """How a history is weighted when it is asked: ``decay`` per step back (a step is a change of time, so the
     lines of one basket are one step, and an unordered set is one step in all) and, for real times, the
-    half-life in days (None: time does not matter)."""
+    half-life in days (None: time does not matter). ``emphasis``: how much more an entry counts for each
+    standard deviation that its rating or quantity lies above the shopper's own mean."""
 
     decay: float = Field(default=0.0, ge=0.0, le=20.0)
     half_life_days: float | None = Field(default=None, gt=0.0)
+    emphasis: float = Field(default=0.0, ge=0.0, le=1.0)
 
 
 ConfigT = TypeVar("ConfigT", bound=ItemItemConfig)
@@ -98,6 +101,8 @@ def entry_weights(config: ItemItemConfig, histories: Histories) -> npt.NDArray[n
         now = np.repeat(histories.now, np.diff(histories.indptr))
         age_days = np.maximum(now - histories.at, 0.0) / DAY_S
         weight = weight * np.exp2(-age_days / config.half_life_days)
+    if config.emphasis:
+        weight = weight * emphasised(histories.weight, histories.rows, config.emphasis)
     found: npt.NDArray[np.float32] = weight.astype(np.float32)
     return found
 
@@ -141,8 +146,9 @@ def _strongest(
     return Reason("bought_with", product=int(sources[here[np.argmax(parts[here])]]))
 
 
-def keep_largest(weights: sparse.csr_matrix, per_row: int) -> sparse.csr_matrix:
+def keep_largest(weights: sparse.csr_matrix, per_row: int, *, signed: bool = True) -> sparse.csr_matrix:
     """The ``per_row`` largest entries of each row (by value, ties to the smaller column), indices sorted.
+    Not ``signed``: by absolute value, for models whose negative weights say something too.
 
     >>> keep_largest(sparse.csr_matrix([[3.0, 1.0, 2.0]]), 2).toarray().tolist()
     [[3.0, 0.0, 2.0]]
@@ -153,7 +159,7 @@ def keep_largest(weights: sparse.csr_matrix, per_row: int) -> sparse.csr_matrix:
     kept = np.ones(weights.nnz, np.bool_)
     for row in np.flatnonzero(counts > per_row):
         start, stop = weights.indptr[row], weights.indptr[row + 1]
-        values = weights.data[start:stop]
+        values = weights.data[start:stop] if signed else np.abs(weights.data[start:stop])
         border = np.partition(values, len(values) - per_row)[len(values) - per_row]
         above = values > border
         level = np.flatnonzero(values == border)[: per_row - int(above.sum())]
