@@ -79,6 +79,7 @@ def check_single_request(model: Retriever[Any], data: Dataset, n: int = 7) -> No
     for name, histories in _cases(data).items():
         for row in range(len(histories)):
             one = histories.part(row, row + 1)
+            _check_finite(model, one, name)
             for allowed in (None, eligible):
                 expected = top_n(model.scores(one)[0], n, eligible=allowed)
                 found = model(Request(one, eligible=allowed), n)
@@ -89,6 +90,13 @@ def check_single_request(model: Retriever[Any], data: Dataset, n: int = 7) -> No
                 same = found.products == expected.products
                 tied = np.isclose(model.scores(one)[0][found.products], expected.scores, rtol=1e-4, atol=1e-6)
                 assert (same | tied).all(), f"{name}: other products than by scores"
+
+
+def _check_finite(model: Retriever[Any], one: Histories, name: str) -> None:
+    scores = model.scores(one)[0]
+    products, values = model.finite(one)
+    assert np.array_equal(products, np.flatnonzero(scores > -np.inf)), f"{name}: finite lists other products"
+    np.testing.assert_allclose(values, scores[products], rtol=1e-4, atol=1e-6, err_msg=name)
 
 
 def check_batch_independence(model: Retriever[Any], data: Dataset) -> None:

@@ -33,6 +33,15 @@ class Retriever(Component[ConfigT]):
     def scores(self, histories: Histories) -> npt.NDArray[np.float32]:
         """(b, n_products) float32, larger is better, -inf for "cannot say"; never NaN."""
 
+    def finite(self, one: Histories) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]:
+        """The products (m,), rising, that one shopper's scores say anything of, and those scores (m,).
+
+        A retriever that knows few products of a large catalogue should answer this without the rest.
+        """
+        scores = self.scores(one)[0]
+        products = np.flatnonzero(scores > -np.inf).astype(np.int32)
+        return products, scores[products]
+
     def __call__(self, request: Request, n: int) -> ItemList:
         """The best n eligible products, ties broken by the smaller index."""
         found = top_n(self.scores(request.history)[0], n, eligible=request.eligible)

@@ -16,11 +16,14 @@ from storewise.core.registry import Registry
 from storewise.core.rng import spawn
 from storewise.data.dataset import Dataset
 from storewise.data.interactions import Histories
-from storewise.recommend.request import Reason, Request
-from storewise.recommend.retrieve.base import Retriever
+from storewise.recommend.request import ItemList, Reason, Request
+from storewise.recommend.retrieve.base import Retriever, top_n
 
 FLOOR = -3.0
 """What a member says, in standard deviations, of a product that it does not know or rates lower still."""
+
+
+_Lift = tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]
 
 
 class Member(Config):
@@ -93,19 +96,45 @@ class Fusion(Retriever[FusionConfig]):
         total[~known] = -np.inf
         return total
 
+    def __call__(self, request: Request, n: int) -> ItemList:
+        """As ``scores``, but adding only what each member knows."""
+        products, total, lifts = self._lifts(request.history)
+        allowed = None if request.eligible is None else request.eligible[products]
+        best = top_n(total, n, eligible=allowed)
+        chosen = products[best.products]
+        return ItemList(chosen, best.scores, tuple(self._told(request, chosen, lifts)))
+
     def reasons(self, request: Request, products: npt.NDArray[np.int32]) -> list[Reason]:
         """Each product's reason by the member with the greatest share in its score."""
+        return self._told(request, products, self._lifts(request.history)[2])
+
+    def _lifts(self, one: Histories) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32], list[_Lift]]:
+        """Known products, rising, their scores, and what each member adds above the floor."""
         self.require(bool(self.members))
-        lifts = np.stack([
-            part.weight * (standardise(member.scores(request.history), self.config.depth)[0, products] - FLOOR)
-            for part, member in zip(self.config.members, self.members, strict=True)
-        ])  # fmt: skip
+        total = np.zeros(one.n_products, np.float32)
+        known = np.zeros(one.n_products, np.bool_)
+        lifts = []
+        for part, member in zip(self.config.members, self.members, strict=True):
+            products, scores = member.finite(one)
+            mean, spread = scale_of(scores, self.config.depth)
+            above = np.float32(part.weight) * np.maximum((scores - mean) / spread - np.float32(FLOOR), 0)
+            total[products] += above
+            known[products] = True
+            lifts.append((products, above))
+        found = np.flatnonzero(known).astype(np.int32)
+        base = np.float32(FLOOR * sum(part.weight for part in self.config.members))
+        return found, total[found] + base, lifts
+
+    def _told(
+        self, request: Request, products: npt.NDArray[np.int32], lifts: Sequence[_Lift]
+    ) -> list[Reason]:
         told = [Reason("popular")] * len(products)
-        best = np.argmax(lifts, axis=0)
+        best = np.argmax(np.stack([_at(products, *lift) for lift in lifts]), axis=0)
         for place, member in enumerate(self.members):
             mine = np.flatnonzero(best == place)
-            for index, reason in zip(mine, member.reasons(request, products[mine]), strict=True):
-                told[index] = reason
+            if len(mine):
+                for index, reason in zip(mine, member.reasons(request, products[mine]), strict=True):
+                    told[index] = reason
         return told
 
     def _create(self) -> list[Retriever[Any]]:
@@ -128,19 +157,29 @@ def standardise(scores: npt.NDArray[np.float32], depth: int) -> npt.NDArray[np.f
     >>> standardise(np.array([[1.0, 3.0, -np.inf]], np.float32), 2).tolist()
     [[-1.0, 1.0, -3.0]]
     """
-    mean = np.zeros((len(scores), 1), np.float32)
-    spread = np.full((len(scores), 1), np.inf, np.float32)
-    for row, told in enumerate(scores):
-        best = told[told > -np.inf]
-        if len(best) > depth:
-            best = np.partition(best, len(best) - depth)[-depth:]
-        if len(best):
-            mean[row] = best.mean(dtype=np.float64)
-            deviation = best.std(dtype=np.float64)
-            if deviation > 1e-9 * (1.0 + abs(float(mean[row, 0]))):
-                spread[row] = deviation
+    scales = np.array([scale_of(told[told > -np.inf], depth) for told in scores], np.float32).reshape(-1, 2)
+    mean, spread = scales[:, :1], scales[:, 1:]
     unknown = scores == -np.inf
     found: npt.NDArray[np.float32] = (np.where(unknown, np.float32(0.0), scores) - mean) / spread
     np.maximum(found, np.float32(FLOOR), out=found)
     found[unknown] = FLOOR
     return found
+
+
+def scale_of(scores: npt.NDArray[np.float32], depth: int) -> tuple[np.float32, np.float32]:
+    """Mean and standard deviation of the ``depth`` best; (0, inf) of none, spread inf where all are alike."""
+    if not len(scores):
+        return np.float32(0.0), np.float32(np.inf)
+    best = scores if len(scores) <= depth else np.partition(scores, len(scores) - depth)[-depth:]
+    mean, spread = float(best.mean(dtype=np.float64)), float(best.std(dtype=np.float64))
+    return np.float32(mean), np.float32(spread if spread > 1e-9 * (1.0 + abs(mean)) else np.inf)
+
+
+def _at(
+    products: npt.NDArray[np.int32], known: npt.NDArray[np.int32], lifts: npt.NDArray[np.float32]
+) -> npt.NDArray[np.float32]:
+    """The lift of each product, 0 for those that are not in ``known`` (rising)."""
+    if not len(known):
+        return np.zeros(len(products), np.float32)
+    place = np.minimum(np.searchsorted(known, products), len(known) - 1)
+    return np.where(known[place] == products, lifts[place], np.float32(0.0))

@@ -63,31 +63,40 @@ class ItemItem(Retriever[ConfigT]):
 
     def __call__(self, request: Request, n: int) -> ItemList:
         """As ``scores``, but touching only the rows of the history's products."""
-        w = self._trained()
-        sources, targets, parts = self._contributions(request)
-        total = np.zeros(w.shape[1], np.float32)
-        np.add.at(total, targets, parts)
-        touched = np.zeros(w.shape[1], np.bool_)
-        touched[targets] = True
-        if request.eligible is not None:
-            touched &= request.eligible
-        candidates = np.flatnonzero(touched)
-        best = top_n(total[candidates], n)
-        products = candidates[best.products].astype(np.int32)
+        sources, targets, parts = self._contributions(request.history)
+        candidates, total = self._sums(targets, parts)
+        allowed = None if request.eligible is None else request.eligible[candidates]
+        best = top_n(total, n, eligible=allowed)
+        products = candidates[best.products]
         reasons = tuple(_strongest(p, sources, targets, parts) for p in products)
         return ItemList(products, best.scores, reasons)
 
+    def finite(self, one: Histories) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]:
+        _, targets, parts = self._contributions(one)
+        return self._sums(targets, parts)
+
     def reasons(self, request: Request, products: npt.NDArray[np.int32]) -> list[Reason]:
         """The history item that contributed most to each product."""
-        gathered = self._contributions(request)
+        gathered = self._contributions(request.history)
         return [_strongest(p, *gathered) for p in products]
 
     def _contributions(
-        self, request: Request
+        self, one: Histories
     ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[np.float32]]:
-        products, place = np.unique(request.history.products, return_inverse=True)
-        weights = np.bincount(place, entry_weights(self.config, request.history), len(products))
+        products, place = np.unique(one.products, return_inverse=True)
+        weights = np.bincount(place, entry_weights(self.config, one), len(products))
         return _gather(self._trained(), products, weights.astype(np.float32))
+
+    def _sums(
+        self, targets: npt.NDArray[np.int32], parts: npt.NDArray[np.float32]
+    ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]:
+        """Different targets, rising, and the sums of their parts."""
+        n = self._trained().shape[1]
+        total, touched = np.zeros(n, np.float32), np.zeros(n, np.bool_)
+        np.add.at(total, targets, parts)
+        touched[targets] = True
+        products = np.flatnonzero(touched).astype(np.int32)
+        return products, total[products]
 
     def _trained(self) -> sparse.csr_matrix:
         self.require(self.weights is not None)

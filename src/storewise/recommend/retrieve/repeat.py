@@ -87,6 +87,10 @@ class Repeat(Retriever[RepeatConfig]):
         out[row, product] = chance
         return out
 
+    def finite(self, one: Histories) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]:
+        _, products, chance = self._chances(one)
+        return products, chance
+
     def __call__(self, request: Request, n: int) -> ItemList:
         """As ``scores``, but looking at the history's products only."""
         _, product, chance = self._chances(request.history)
