@@ -18,7 +18,7 @@ from storewise.data.privacy import Pseudonyms
 from storewise.data.schema import EVENTS, PRODUCTS, ShopTables
 from storewise.data.shop import dataset
 from storewise.data.stores import Store
-from storewise.engine.pipeline import Policy, Use
+from storewise.engine.pipeline import Pipeline, Policy, Selection, Use
 from storewise.engine.publish import check, publish, rollback
 from storewise.engine.published import ARTIFACTS, point_to, read_pointer, read_snapshot, snapshots
 from storewise.engine.registry import registry
@@ -131,6 +131,23 @@ def test_the_serving_model_is_measured_on_the_same_question(store: Store) -> Non
     assert [row["role"] for row in rows] == ["candidate", "popularity", "serving"]
     again = serving.evaluation["rows"][0]["metrics"]
     assert rows[2]["metrics"] == again
+
+
+@pytest.mark.parametrize("candidates", ["auto", ("retrieve.item_knn.v1",)])
+def test_validation_chooses_and_popularity_stands_beside(store: Store, candidates: object) -> None:
+    chosen = Selection.model_validate({"candidates": candidates, "minutes": 0.02})
+    manifest = train_on(store, Pipeline(name="home", selection=chosen))
+    report = manifest.evaluation
+    rows = {row["model"]: row for row in report["rows"]}
+    assert rows["retrieve.popular.v1"]["role"] == "popularity"
+    assert "low" in rows["retrieve.popular.v1"]["metrics"]["ndcg@12"]
+    assert [row["model"] for row in report["rows"] if row["selected"]] == [report["selected"]]
+    assert report["reason"]
+    values = {name: row["metrics"]["ndcg@12"]["value"] for name, row in rows.items()}
+    assert values[report["selected"]] == max(values.values())
+    if candidates != "auto":
+        assert set(rows) == {*candidates, "retrieve.popular.v1"}  # type: ignore[misc]
+    assert all(gate.passed for gate in check(store.folder, manifest, loader(store)))
 
 
 def test_gates_let_a_sound_snapshot_pass_and_name_what_they_saw(store: Store) -> None:

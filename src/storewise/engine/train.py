@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from storewise.core import artifact
 from storewise.core.config import config_hash
@@ -28,9 +28,7 @@ from storewise.engine.published import ARTIFACTS, Manifest, write_snapshot
 from storewise.engine.validation import Row, Validation, validation_of
 from storewise.recommend.related import bought_together, similar
 from storewise.recommend.retrieve.base import Retriever
-
-if TYPE_CHECKING:
-    from storewise.recommend.select import Selection
+from storewise.recommend.select import Selection, select
 
 POPULAR = "retrieve.popular.v1"
 
@@ -101,11 +99,12 @@ def choose(
         return Chosen(POPULAR, popular, popular, (), why)
     if pipeline.retriever is not None:
         return _fixed(shop, validation, pipeline, registry, seed, progress, serving)
-    from storewise.recommend.select import select
-
     wanted = pipeline.selection.candidates
+    named = (
+        None if wanted == "auto" else list(dict.fromkeys([*wanted, POPULAR]))
+    )  # popularity is always beside
     selection = select(
-        validation.fit, validation.task, candidates=None if wanted == "auto" else wanted,
+        validation.fit, validation.task, candidates=named,
         budget_s=60 * pipeline.selection.minutes, seed=seed, progress=progress,
     )  # fmt: skip
     rows = _rows(selection, validation, registry, seed, progress, serving)

@@ -24,6 +24,7 @@ EVENTS_WAITING = 20_000
 DECISIONS_WAITING = 10_000
 DECISIONS_A_COMMIT = 1_000
 DECISIONS_EVERY_S = 0.5
+COMMIT_EVERY_S = 0.02  # a commit costs far more than a row: those that come sooner wait and go together
 
 
 class Writer:
@@ -93,17 +94,21 @@ class Writer:
         self._thread.join(timeout=30)
 
     def _run(self) -> None:
-        last = time.monotonic()
+        last = committed = time.monotonic()
         while True:
             with self._wake:
                 if not self._jobs and not self._closed:
                     self._wake.wait(timeout=DECISIONS_EVERY_S)
+            if self._jobs and not self._closed:
+                time.sleep(max(committed + COMMIT_EVERY_S - time.monotonic(), 0.0))
+            with self._wake:
                 jobs = list(self._jobs)
                 self._jobs.clear()
                 self._waiting = 0
                 closed = self._closed
             if jobs:
                 self._commit(jobs)
+                committed = time.monotonic()
             if self._decisions and (closed or time.monotonic() - last >= DECISIONS_EVERY_S):
                 self._write_decisions(everything=closed)
                 last = time.monotonic()

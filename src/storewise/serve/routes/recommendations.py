@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query, Request
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi import APIRouter, Request
+from pydantic import Field
 
+from storewise.core.config import Config, parse
 from storewise.core.errors import InputError
 from storewise.engine.answer import payload
 from storewise.engine.reasons import language
@@ -14,41 +15,71 @@ from storewise.engine.recommend import Ask
 from storewise.engine.serving import Service
 from storewise.recommend.eligibility import Filters
 from storewise.serve.answers import Json
-from storewise.serve.routes.ask import ServiceOf
 
 router = APIRouter(prefix="/v1", tags=["recommendations"])
 Id = Annotated[str, Field(min_length=1, max_length=200)]
 Minor = Annotated[int, Field(ge=0, le=2**53)]
 
 
-class Wanted(BaseModel):
+class Wanted(Config):
     """The parameters; anything else is refused."""
 
-    model_config = ConfigDict(extra="forbid")
-
-    customer: Id | None = Field(None, description="the shop's customer id, or a pseudonym")
-    session: Id | None = Field(None, description="an anonymous visit")
-    product: list[Id] = Field([], max_length=50, description="products being looked at")
-    slot: str = Field("home", min_length=1, max_length=64)
-    n: int | None = Field(None, ge=1, le=100)
-    category: list[Id] = Field([], max_length=100)
-    price_min: Minor | None = Field(None, description="minor units, inclusive")
-    price_max: Minor | None = Field(None, description="minor units, inclusive")
-    attribute: list[Id] = Field([], max_length=20, description="name:value, all must hold")
-    exclude: list[Id] = Field([], max_length=1000)
-    in_stock: bool = Field(False, description="only products known to be in stock")
-    personal: bool = Field(True, description="false: use nothing known of this shopper")
+    customer: Id | None = Field(default=None, description="the shop's customer id, or a pseudonym")
+    session: Id | None = Field(default=None, description="an anonymous visit")
+    product: Annotated[tuple[Id, ...], Field(max_length=50, description="products being looked at")] = ()
+    slot: str = Field(default="home", min_length=1, max_length=64)
+    n: int | None = Field(default=None, ge=1, le=100)
+    category: Annotated[tuple[Id, ...], Field(max_length=100)] = ()
+    price_min: Minor | None = Field(default=None, description="minor units, inclusive")
+    price_max: Minor | None = Field(default=None, description="minor units, inclusive")
+    attribute: Annotated[tuple[Id, ...], Field(max_length=20, description="name:value, all must hold")] = ()
+    exclude: Annotated[tuple[Id, ...], Field(max_length=1000)] = ()
+    in_stock: bool = Field(default=False, description="only products known to be in stock")
+    personal: bool = Field(default=True, description="false: use nothing known of this shopper")
     lang: Literal["en", "zh"] | None = None
 
 
-@router.get("/recommendations", response_class=Json)
-async def recommendations(query: Annotated[Wanted, Query()], request: Request, service: ServiceOf) -> Json:
+LISTS = frozenset({"product", "category", "attribute", "exclude"})
+_SCHEMA = Wanted.model_json_schema()["properties"]
+_PARAMETERS = [
+    {
+        "name": name,
+        "in": "query",
+        "required": False,
+        "schema": schema,
+        "description": schema.get("description", ""),
+    }
+    for name, schema in _SCHEMA.items()
+]
+
+
+# The parameters are read here and not by the framework's dependency machinery: on the way that every page
+# view takes, that costs more than making the list.
+@router.get("/recommendations", response_class=Json, openapi_extra={"parameters": _PARAMETERS})
+async def recommendations(request: Request) -> Json:
     """A list for a shopper, with a reason for each product."""
-    answer = service.recommend(_ask(query, service))
-    request.app.state.telemetry.steps.labels(answer.ask.slot if answer.ask.slot == "home" else "other",
-                                             answer.step).inc()  # fmt: skip
-    told = language(query.lang, request.headers.get("accept-language"))
-    return Json(payload(answer, told))
+    service: Service = request.app.state.service
+    wanted = parse(Wanted, _values(request.query_params.multi_items()), where="query")
+    answer = service.recommend(_ask(wanted, service))
+    # A caller may invent slots; a label must not.
+    slot = answer.ask.slot if answer.ask.slot == answer.snapshot.pipeline.slot else "other"
+    request.app.state.telemetry.steps.labels(slot, answer.step).inc()
+    return Json(payload(answer, language(wanted.lang, request.headers.get("accept-language"))))
+
+
+def _values(items: list[tuple[str, str]]) -> dict[str, str | list[str]]:
+    """Parameters that may repeat become lists; another that repeats is refused."""
+    found: dict[str, str | list[str]] = {}
+    for name, value in items:
+        if name in LISTS:
+            given = found.setdefault(name, [])
+            assert isinstance(given, list)
+            given.append(value)
+        elif name in found:
+            raise InputError(f"{name!r} is given twice.", next_step="Give it once.")
+        else:
+            found[name] = value
+    return found
 
 
 def _ask(query: Wanted, service: Service) -> Ask:
@@ -58,7 +89,7 @@ def _ask(query: Wanted, service: Service) -> Ask:
             next_step="Give the smaller one as price_min.",
         )
     filters = Filters(
-        tuple(query.category),
+        query.category,
         query.price_min,
         query.price_max,
         tuple(map(_pair, query.attribute)),
@@ -68,7 +99,7 @@ def _ask(query: Wanted, service: Service) -> Ask:
     return Ask(
         ids.customer(query.customer) if query.customer is not None else None,
         ids.session(query.session) if query.session is not None else None,
-        tuple(query.product), query.slot, query.n, filters, tuple(query.exclude), query.personal,
+        query.product, query.slot, query.n, filters, query.exclude, query.personal,
     )  # fmt: skip
 
 
