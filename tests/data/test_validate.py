@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from storewise.core.errors import ConfigError, DataError
 from storewise.core.money import EXPONENTS, Money
 from storewise.data.mapping import TableMapping, section
-from storewise.data.schema import CAMPAIGNS, CUSTOMERS, EVENTS, PRODUCTS, STOCK
+from storewise.data.schema import CAMPAIGNS, CUSTOMERS, EVENTS, PRODUCTS, STOCK, TABLES, Table
 from storewise.data.validate import Checked, Rules, validate
 
 NOW = datetime(2012, 1, 1, tzinfo=UTC)
@@ -109,6 +109,7 @@ def test_case_spaces_and_underscores_of_names_do_not_matter() -> None:
         ("at", "12/01/2010 08:26", "at '12/01/2010 08:26' cannot be read as a time"),
         ("at", "2011-02-30", "at '2011-02-30' cannot be read as a time"),
         ("at", "2012-06-01T00:00:00Z", "at '2012-06-01 00:00:00 UTC' is in the future (now is 2012-01-01 00:00:00 UTC)"),
+        ("at", "1969-12-31", "at '1969-12-31 00:00:00.000000+00:00' is before 1970"),
         ("at", None, "at is missing"),
         ("product_id", "  ", "product_id is missing"),
         ("kind", None, "kind is missing"),
@@ -384,3 +385,50 @@ def test_every_row_is_accounted_for_once(rows: list[tuple[Any, ...]]) -> None:
     assert report.total("events", "kept", "repaired") == checked.frame.height
     assert report.total("events", "rejected") == checked.rejects.height
     assert checked.rejects["line"].is_unique().all()
+
+
+TYPED = {
+    "null": pl.Series([None, None]),
+    "bool": pl.Series([True, False]),
+    "int8": pl.Series([1, -1], dtype=pl.Int8),
+    "uint64": pl.Series([2**64 - 1, 5], dtype=pl.UInt64),
+    "int128": pl.Series([2**100, -(2**60)], dtype=pl.Int128),
+    "float": pl.Series([float("inf"), float("nan")]),
+    "huge": pl.Series([1e300, -1e18]),
+    "decimal": pl.Series([Decimal("1.25"), None]),
+    "categorical": pl.Series(["view", "x"], dtype=pl.Categorical),
+    "date": pl.Series([date(2011, 1, 1), None]),
+    "zoned": pl.Series([NOW, None]).dt.convert_time_zone("Asia/Tokyo"),
+    "time": pl.Series([NOW.time(), None]),
+    "duration": pl.Series([NOW - NOW, None]),
+    "list": pl.Series([[1], [2]]),
+    "struct": pl.Series([{"a": 1}, None]),
+    "binary": pl.Series([b"a", None]),
+    "object": pl.Series([object(), object()], dtype=pl.Object),
+    "long text": pl.Series(["9" * 40, "\x00" * 300]),
+}
+REQUIRED = {
+    "products": {"product_id": "p", "title": "t"},
+    "customers": {"customer_id": "c"},
+    "events": {"at": "2011-01-01", "product_id": "p", "kind": "view"},
+    "stock": {"product_id": "p", "at": "2011-01-01", "on_hand": "1"},
+    "campaigns": {"campaign_id": "c"},
+}
+
+
+@pytest.mark.parametrize("kind", TYPED)
+@pytest.mark.parametrize("table", TABLES.values(), ids=lambda table: table.name)
+def test_a_column_of_any_type_is_read_rejected_or_refused_by_name(table: Table, kind: str) -> None:
+    names = [column.name for column in table.columns]
+    for name in [*names, *(name.removesuffix("_minor") for name in names if name.endswith("_minor"))]:
+        usual = {other: [cell, cell] for other, cell in REQUIRED[table.name].items()}
+        raw = pl.DataFrame(usual).with_columns(TYPED[kind].alias(name))
+        try:
+            checked = check(raw, table=table, currency="GBP", products=pl.Series(["p"]))
+        except DataError as error:
+            if f"column '{name}' has the type" not in str(error):
+                raise
+            continue
+        assert checked.report.total(table.name) == 2
+        assert checked.report.total(table.name, "rejected") == checked.rejects.height
+        checked.frame.to_dicts()  # every value that was kept is one that Python can hold

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import polars as pl
@@ -26,6 +27,7 @@ _NAIVE = (
     "%Y%m%d",
 )
 _CLOCK = ("%H", "%I", "%k", "%l", "%T", "%R", "%X", "%c", "%s")
+_FIRST, _LAST = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)
 _YES, _NO = ["true", "t", "yes", "y", "1", "1.0"], ["false", "f", "no", "n", "0", "0.0"]
 _PRECISE = pl.Decimal(38, 12)
 
@@ -43,7 +45,7 @@ def as_text(cells: pl.Series, *, where: str) -> pl.Series:
     """Cells as trimmed text, empty ones null; numbers of whole value without a fraction.
 
     Raises:
-        DataError: for a column of lists or bytes, which no column of the contract can be read from.
+        DataError: for a column of lists, bytes or durations, which no column of the contract can be read from.
 
     >>> as_text(pl.Series("id", [12345.0, 7.0]), where="x").to_list()
     ['12345', '7']
@@ -51,7 +53,7 @@ def as_text(cells: pl.Series, *, where: str) -> pl.Series:
     kind = cells.dtype
     if isinstance(kind, pl.Struct):
         return cells.struct.json_encode()
-    if kind.is_nested() or kind in (pl.Binary, pl.Object):
+    if kind.is_nested() or kind in (pl.Binary, pl.Object, pl.Duration):
         raise DataError(
             f"{where}: column {cells.name!r} has the type {kind}, text or numbers are needed.",
             next_step="Write one value a cell.",
@@ -120,11 +122,17 @@ def has_more_decimals(cells: pl.Series, minor: pl.Series, currency: pl.Series, h
 def read_times(cells: pl.Series, how: Reading) -> pl.Series:
     """Times in UTC. Text in ISO 8601 and its usual variants, year/month/day, day.month.year, or seconds (to
     nanoseconds) since 1970 by size; a time that names no zone is one of ``how.timezone``. Of an hour that
-    occurs twice the first is taken; an hour that the clocks skip cannot be read.
+    occurs twice the first is taken; an hour that the clocks skip cannot be read, nor a year beyond 9999.
 
     >>> read_times(pl.Series(["2011-07-01 10:00"]), Reading("Europe/London"))[0].hour
     9
     """
+    found = _times(cells, how)
+    inside = found.is_between(_FIRST, _LAST).fill_null(True)
+    return found if inside.all() else found.set(~inside, None)
+
+
+def _times(cells: pl.Series, how: Reading) -> pl.Series:
     kind = cells.dtype
     if isinstance(kind, pl.Datetime):
         fine = cells.cast(pl.Datetime("us", kind.time_zone))
@@ -132,7 +140,7 @@ def read_times(cells: pl.Series, how: Reading) -> pl.Series:
     if kind == pl.Date:
         return _located(cells.cast(pl.Datetime("us")), how.timezone)
     if kind.is_integer():
-        return _epoch(cells.cast(pl.Int64))
+        return _epoch(cells.cast(pl.Int64, strict=False))
     if kind.is_float():
         return _epoch_seconds(cells.cast(pl.Float64))
     if kind != pl.String:

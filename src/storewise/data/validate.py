@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 
 import polars as pl
 
@@ -17,6 +17,7 @@ from storewise.data.mapping import Source, TableMapping, find_columns
 from storewise.data.schema import KINDS, UTC_TIME, Column, Report, Table
 
 _PAST_ONLY = ("events", "stock")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _JSON = "attributes"
 
 
@@ -24,7 +25,7 @@ _JSON = "attributes"
 class Rules:
     """What rows are held against.
 
-    ``now``: later times are rejected (campaigns may lie ahead). ``products``: the catalogue's ids; None
+    ``now``: later times are rejected, and those before 1970 (campaigns may lie anywhere). ``products``: the catalogue's ids; None
     accepts any. ``currency``: the shop's, by default the table's most frequent; rows in another are rejected. ``where``: the file, for messages.
     """
 
@@ -196,6 +197,8 @@ def _check_rows(frame: pl.DataFrame, table: Table, rules: Rules, findings: Findi
         if column.maximum is not None:
             findings.reject(column.name, f"is above {column.maximum:g}", values > column.maximum, values)
     if table.name in _PAST_ONLY:
+        early = frame["at"] < _EPOCH
+        findings.reject("at", "is before 1970", early, frame["at"].cast(pl.String) if early.any() else None)
         late = frame["at"] > rules.now
         if late.any():
             told = frame["at"].set(~late, None).dt.strftime("%Y-%m-%d %H:%M:%S UTC")
