@@ -189,6 +189,7 @@ def test_an_unknown_customer_is_a_normal_one(client: TestClient) -> None:
     after = client.get(f"/v1/customers/{found['customer_id']}").json()
     assert (after["known"], after["events"], after["history"][0]["live"]) == (False, 1, True)
     assert after["history"][0]["title"] == "Blue chair 33"
+    assert after["history"][0]["category"] == "seat"
 
 
 def test_what_it_knows_of_itself(client: TestClient) -> None:

@@ -126,7 +126,7 @@ def test_every_row_of_the_data_is_accounted_for(visit: Any) -> None:
     assert [head.split(" row")[0] for head in heads] == ["1,239", "1,067,371", "1"]
     shown = page.locator(".quality tbody td:nth-child(3)").all_inner_texts()
     assert shown == [f"{n:,}" for numbers in counts.values() for n in numbers]
-    expect(page.locator(".hint")).to_have_text("No row was rejected.")
+    expect(page.locator(".hint")).to_have_text("No row was left out.")
 
 
 def test_outcomes_have_their_share_of_the_bar_and_rejects_their_line(visit: Any) -> None:
@@ -135,7 +135,10 @@ def test_outcomes_have_their_share_of_the_bar_and_rejects_their_line(visit: Any)
         {"table": "events", "outcome": "set aside", "reason": "postage", "rows": 200, "example": "POST"},
         {"table": "events", "outcome": "rejected", "reason": "no time", "rows": 50, "example": "x"},
     ]
-    rejects = [{"table": "events", "line": 1234, "reason": "no time", "row": '{"at": null}'}]
+    rejects = [
+        {"table": "events", "line": 1234, "reason": "no time", "row": '{"at": null}'},
+        {"table": "events", "line": 90, "reason": "set aside: postage", "row": "POST"},
+    ]
     visit.answer("/v1/report", {"rows": rows, "rejects": rejects})
     page = visit.open("#quality")
     page.wait_for_selector(".bar")
@@ -148,9 +151,30 @@ def test_outcomes_have_their_share_of_the_bar_and_rejects_their_line(visit: Any)
     assert page.locator(".quality").nth(1).locator("tbody td").all_inner_texts() == [
         "Events",
         "1,234",
+        "rejected",
         "no time",
         '{"at": null}',
+        "Events",
+        "90",
+        "set aside",
+        "postage",
+        "POST",
     ]
+
+
+def test_each_ingest_has_its_own_report(visit: Any) -> None:
+    rows = [
+        {"ingest_id": n, "at": f"2024-01-0{n}T00:00:00Z", "source": "files", "table": "events", "outcome": "kept",
+         "reason": "as given", "rows": n * 100, "example": ""} for n in (1, 2)
+    ]  # fmt: skip
+    rejects = [{"ingest_id": 1, "table": "events", "line": 7, "reason": "no time", "row": "{}"}]
+    visit.answer("/v1/report", {"rows": rows, "rejects": rejects})
+    page = visit.open("#quality")
+    expect(page.locator(".quality .panel-head").first).to_contain_text("200 rows read")
+    expect(page.locator(".hint")).to_have_text("No row was left out.")
+    page.select_option("#ingest", index=1)
+    expect(page.locator(".quality .panel-head").first).to_contain_text("100 rows read")
+    expect(page.locator(".quality").nth(1)).to_contain_text("no time")
 
 
 def test_reasons_are_said_in_the_language_of_the_page(visit: Any) -> None:

@@ -129,8 +129,8 @@ def test_filters_are_the_servers_and_an_empty_list_can_be_left(visit: Any) -> No
     )
     with page.expect_response(lambda r: "category=light" in r.url):
         page.select_option("#category", "light")
-    expect(page.locator(".card .category").first).to_have_text("light")
-    assert set(page.locator(".card .category").all_inner_texts()) == {"light"}
+    expect(page.locator(".card .category").first).to_have_text("Light")
+    assert set(page.locator(".card .category").all_inner_texts()) == {"Light"}
     page.fill("#price-max", "0.01")
     expect(page.locator(".list .empty")).to_contain_text("No product fits")
     page.locator(".list .empty .button").click()
@@ -202,8 +202,16 @@ def test_any_product_is_found_by_its_words(visit: Any) -> None:
     expect(page.locator(".found button")).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.locator("#product-title")).to_have_text("Blue chair 33")
+    expect(page.get_by_role("button", name="Close")).to_be_focused()
     page.keyboard.press("Escape")
     expect(page.locator("#product-find")).to_be_focused()
+    expect(page.locator(".found")).not_to_be_visible()
+    page.fill("#product-find", "lamp 1")
+    expect(page.locator(".found button").first).to_contain_text("lamp 1")
+    page.keyboard.press("Enter")
+    expect(page.locator("#product-title")).to_contain_text("lamp 1")
+    expect(page.locator(".drawer")).to_be_visible()
+    page.keyboard.press("Escape")
     page.fill("#product-find", "nothing has these words")
     expect(page.locator(".found")).to_contain_text("No product has these words.")
     page.keyboard.press("Escape")

@@ -75,7 +75,10 @@ def _history(service: Service, snapshot: Snapshot, events: pl.DataFrame, n: int)
     for row in newest.iter_rows(named=True):
         index = catalogue.index.get(row["product_id"])
         title = catalogue.titles[index] if index is not None else None
-        told.append(row | {"title": title, "live": seconds(row["at"]) >= snapshot.watermark})
+        category = catalogue.categories[index] if index is not None else None
+        told.append(
+            row | {"title": title, "category": category, "live": seconds(row["at"]) >= snapshot.watermark}
+        )
     return {
         "events": events.height,
         "first_at": events["at"].min(),

@@ -112,8 +112,18 @@ export const product = (productId, signal) => get(`/v1/products/${id(productId)}
 export const similar = (productId, signal) => get(`/v1/products/${id(productId)}/similar`, { n: 8 }, signal);
 export const boughtTogether = (productId, signal) => get(`/v1/products/${id(productId)}/bought-together`, { n: 8 }, signal);
 export const snapshot = (signal) => get("/v1/snapshot", {}, signal);
-export const quality = (signal) => get("/v1/report", {}, signal);
 export const alive = () => get("/healthz");
+
+/** Ingests, newest first, each with what became of its rows and with the rows that were left out. */
+export async function quality(signal) {
+  const { rows = [], rejects = [] } = await get("/v1/report", {}, signal);
+  const numbers = [...new Set(rows.map((one) => one.ingest_id ?? 0))].sort((a, b) => b - a);
+  return numbers.map((number) => {
+    const own = (one) => (one.ingest_id ?? 0) === number;
+    const mine = rows.filter(own);
+    return { number, at: mine[0].at, source: mine[0].source, rows: mine, rejects: rejects.filter(own) };
+  });
+}
 
 /** Categories by size; products without one are not a category. */
 export async function categories(signal) {
@@ -156,4 +166,5 @@ function row(one) {
   return { ...one, metrics, groups };
 }
 
-const interval = (value) => (typeof value === "number" ? { value, low: null, high: null } : value);
+/** A figure; not every figure has an interval. */
+const interval = (given) => (typeof given === "number" ? { value: given, low: null, high: null } : { low: null, high: null, ...given });

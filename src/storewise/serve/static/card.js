@@ -1,7 +1,7 @@
 /** One product of the list: picture, price, reason and what a shopper can do; and how cards move to new places. */
 
 import { h, icon, put } from "./dom.js";
-import { calm, money, t } from "./i18n.js";
+import { calm, capital, money, t } from "./i18n.js";
 import { tile } from "./tile.js";
 
 const MOVE_MS = 420;
@@ -31,7 +31,7 @@ export function card(item, { act, open, change }) {
       "div",
       { class: "card-body" },
       h("h3", {}, h("button", { type: "button", class: "open", "data-act": "open", title, onclick: () => open(item.product_id) }, title)),
-      h("p", { class: "facts" }, h("b", { class: "price" }, money(item.price_minor, item.currency) ?? t("product.noPrice")), item.category && h("span", { class: "category" }, item.category)),
+      h("p", { class: "facts" }, h("b", { class: "price" }, money(item.price_minor, item.currency) ?? t("product.noPrice")), item.category && h("span", { class: "category" }, capital(item.category))),
       item.reason && h("p", { class: "reason" }, icon(REASON_ICONS[item.reason.kind] ?? "star"), h("span", {}, calmReason(item.reason.text))),
     ),
     actions(item, act, item.position),

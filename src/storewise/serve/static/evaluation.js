@@ -62,7 +62,7 @@ function metricsOf(rows) {
 }
 
 function controls(reports, report, metrics, metric, again) {
-  const name = (one) => (one.own ? t("eval.own") : [one.protocol, one.data].filter(Boolean).join(" · "));
+  const name = (one) => (one.own ? t("eval.own") : [one.protocol, one.question ?? one.data].filter(Boolean).join(" · "));
   const which = h("select", { id: "which", onchange: (event) => { chosenReport = Number(event.target.value); again(); } },
     reports.map((one, i) => h("option", { value: i, selected: one === report }, name(one))));
   const buttons = metrics.map((one) =>
@@ -183,7 +183,7 @@ function cell(found, on) {
 /** Where the figures come from, enough to get them again. */
 function provenance(report) {
   const split = report.split;
-  const machine = report.machine && (typeof report.machine === "object" ? Object.values(report.machine).join(", ") : report.machine);
+  const machine = report.machine && (typeof report.machine === "object" ? Object.entries(report.machine).map(([name, value]) => `${name} ${value}`).join(" · ") : report.machine);
   const facts = [
     ["eval.reason", report.reason],
     ["eval.data", report.data],

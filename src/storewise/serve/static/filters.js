@@ -2,7 +2,7 @@
 
 import * as api from "./api.js";
 import { h } from "./dom.js";
-import { minorUnits, money, number, t } from "./i18n.js";
+import { capital, minorUnits, money, number, t } from "./i18n.js";
 
 const TYPING_MS = 350;
 const MOST_CATEGORIES = 300;
@@ -45,7 +45,7 @@ export function filterBar({ changed, signal }) {
     try {
       const items = await api.categories(signal);
       for (const one of items.slice(0, MOST_CATEGORIES)) {
-        category.append(h("option", { value: one.category }, `${one.category} (${number(one.products)})`));
+        category.append(h("option", { value: one.category }, `${capital(one.category)} (${number(one.products)})`));
       }
       categoryBox.hidden = items.length < 2;
     } catch {

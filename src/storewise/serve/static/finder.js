@@ -16,7 +16,7 @@ export function productFinder({ open, signal }) {
     spellcheck: "false",
     "aria-controls": "found",
     oninput: typed,
-    onfocus: () => show(found.childElementCount > 0),
+    onclick: () => show(found.childElementCount > 0),
   });
   const element = h(
     "div",
@@ -77,6 +77,7 @@ export function productFinder({ open, signal }) {
       field.focus();
       show(false);
     } else if (event.key === "Enter" && event.target === field && !found.hidden) {
+      event.preventDefault(); // or the same key would press what has the focus next
       buttons[0]?.click();
     } else if (event.key === "ArrowDown" || event.key === "ArrowUp") {
       event.preventDefault();

@@ -112,10 +112,13 @@ export const shortDay = (iso) => (current === "zh" ? times({ dateStyle: "short" 
 export const clock = times({ hour: "2-digit", minute: "2-digit" });
 export const moment = times({ day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", timeZoneName: "short" });
 
+/** A name from the data as a heading: its first letter large. */
+export const capital = (name) => name.charAt(0).toLocaleUpperCase(locale()) + name.slice(1);
+
 /** Titles in capitals only are hard to read: show them in sentence case, the data stay as they are. */
 export function calm(title) {
   const text = String(title ?? "").trim();
   if (/\p{Ll}/u.test(text) || !/\p{Lu}{2}/u.test(text)) return text;
   const lower = text.toLocaleLowerCase(locale());
-  return lower.charAt(0).toLocaleUpperCase(locale()) + lower.slice(1);
+  return capital(lower);
 }

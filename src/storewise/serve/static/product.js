@@ -3,14 +3,14 @@
 import * as api from "./api.js";
 import { actions } from "./card.js";
 import { h, icon, put } from "./dom.js";
-import { calm, money, number, t } from "./i18n.js";
+import { calm, capital, money, number, t } from "./i18n.js";
 import { problem, waiting } from "./states.js";
 import { tile } from "./tile.js";
 
 export function productDrawer({ act, signal }) {
   const body = h("div", { class: "drawer-body" });
   const back = h("button", { type: "button", class: "round", "aria-label": t("product.back"), title: t("product.back"), onclick: () => goBack() }, icon("back"));
-  const shut = h("button", { type: "button", class: "round", "aria-label": t("product.close"), title: t("product.close"), onclick: () => close() }, icon("close"));
+  const shut = h("button", { type: "button", class: "round", autofocus: true, "aria-label": t("product.close"), title: t("product.close"), onclick: () => close() }, icon("close"));
   const element = h("dialog", { class: "drawer", "aria-labelledby": "product-title", onclick: outside, onclose: () => (trail = []) }, h("div", { class: "drawer-bar" }, back, shut), body);
   let trail = [];
 
@@ -28,6 +28,7 @@ export function productDrawer({ act, signal }) {
 
   function goBack() {
     trail.pop();
+    shut.focus(); // the button for going back may be gone now
     load(trail.at(-1));
   }
 
@@ -87,7 +88,7 @@ const likeness = (item) => [Number.isFinite(item.score) && t("product.match", { 
 
 function facts(one) {
   const parts = [
-    one.category,
+    one.category && capital(one.category),
     Number.isFinite(one.customers) && t("product.customers", { n: one.customers }),
     Number.isFinite(one.on_hand) && t("product.stock", { n: one.on_hand }),
   ].filter(Boolean);

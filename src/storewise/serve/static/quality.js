@@ -2,7 +2,7 @@
 
 import * as api from "./api.js";
 import { h, put } from "./dom.js";
-import { number, percent, reasonOf, t, tOr } from "./i18n.js";
+import { moment, number, percent, reasonOf, t, tOr } from "./i18n.js";
 import { command, empty, problem, waiting } from "./states.js";
 
 const OUTCOMES = ["kept", "repaired", "set_aside", "rejected"];
@@ -15,15 +15,30 @@ export function mount(main) {
 
   async function load() {
     try {
-      const { rows = [], rejects = [] } = await api.quality(life.signal);
-      if (!rows.length) put(body, empty(t("quality.empty"), t("quality.emptyText"), command("storewise ingest --products products.csv --events events.csv")));
-      else put(body, legend(), byTable(rows).map(tableSection), rejectSection(rejects));
+      const ingests = await api.quality(life.signal);
+      if (ingests.length) render(body, ingests, ingests[0]);
+      else put(body, empty(t("quality.empty"), t("quality.emptyText"), command("storewise ingest --products products.csv --events events.csv")));
     } catch (error) {
       problem(body, error, load);
     }
   }
 
   return () => life.abort();
+}
+
+function render(body, ingests, shown) {
+  put(body, ingests.length > 1 && chooser(body, ingests, shown), legend(), byTable(shown.rows).map(tableSection), rejectSection(shown.rejects));
+}
+
+/** Which ingest: a shop that is fed daily has many. */
+function chooser(body, ingests, shown) {
+  const name = ({ number: n, source, at }) => [`#${n}`, source, at && moment(at)].filter(Boolean).join(" · ");
+  const options = ingests.map((one, i) => h("option", { value: i, selected: one === shown }, name(one)));
+  const change = (event) => {
+    render(body, ingests, ingests[Number(event.target.value)]);
+    document.getElementById("ingest").focus();
+  };
+  return h("div", { class: "control" }, h("label", { for: "ingest" }, t("quality.ingest")), h("select", { id: "ingest", onchange: change }, options));
 }
 
 const outcomeOf = (row) => String(row.outcome).toLowerCase().replace(/[\s-]+/g, "_");
@@ -85,12 +100,24 @@ function reasons({ rows, total }) {
 
 const written = (value) => (typeof value === "string" ? value : JSON.stringify(value));
 
+/** "set aside: postage" → both parts; a reason alone is a rejection's. */
+function outcomeAndReason(text) {
+  const outcome = OUTCOMES.find((name) => text.startsWith(`${name.replace("_", " ")}: `));
+  return outcome ? [outcome, text.slice(outcome.length + 2)] : ["rejected", text];
+}
+
 function rejectSection(rejects) {
   if (!rejects.length) return h("p", { class: "hint" }, t("quality.noRejects"));
-  const rows = rejects.map((one) =>
-    h("tr", {}, h("td", {}, tOr(`table.${one.table}`, one.table)), h("td", { class: "num" }, one.line === null || one.line === undefined ? "–" : number(one.line)), h("td", {}, reasonOf(one.reason)), h("td", { class: "example" }, h("code", {}, written(one.row ?? "")))),
-  );
-  const head = [["table"], ["line", "num"], ["reason"], ["row"]].map(([name, cls]) => h("th", { scope: "col", class: cls }, t(`quality.${name}`)));
+  const rows = rejects.map((one) => {
+    const [outcome, reason] = outcomeAndReason(one.reason);
+    return h("tr", {},
+      h("td", {}, tOr(`table.${one.table}`, one.table)),
+      h("td", { class: "num" }, Number.isFinite(one.line) ? number(one.line) : "–"),
+      h("td", {}, h("span", { class: `outcome ${outcome}` }, t(`quality.${outcome}`))),
+      h("td", {}, reasonOf(reason)),
+      h("td", { class: "example" }, h("code", { title: written(one.row ?? "") }, written(one.row ?? ""))));
+  });
+  const head = [["table"], ["line", "num"], ["outcome"], ["reason"], ["row"]].map(([name, cls]) => h("th", { scope: "col", class: cls }, t(`quality.${name}`)));
   return h(
     "section",
     { class: "panel quality" },
