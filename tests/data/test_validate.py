@@ -188,7 +188,7 @@ amounts = st.decimals(min_value=0, max_value=10**9, places=6, allow_nan=False, a
 
 
 @given(st.lists(st.tuples(amounts, st.sampled_from(["GBP", "JPY", "KWD", "CNY"])), min_size=1, max_size=20))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_prices_are_exactly_those_of_decimal_arithmetic(prices: list[tuple[Decimal, str]]) -> None:
     by_currency: dict[str, list[Decimal]] = {}
     for amount, currency in prices:
@@ -373,7 +373,7 @@ cells = st.sampled_from(["1", "-2", "x", "", "2011-01-01", "purchase", "p1", "GB
 
 
 @given(st.lists(st.tuples(*[cells] * 7), min_size=1, max_size=15))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_every_row_is_accounted_for_once(rows: list[tuple[Any, ...]]) -> None:
     names = ["event_id", "at", "customer_id", "product_id", "kind", "quantity", "currency"]
     raw = pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String), orient="row").with_row_index(

@@ -9,7 +9,6 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -24,29 +23,11 @@ from storewise.core.errors import StoreError
 from storewise.data import event_ids, schema
 from storewise.data.stores import frames, journal, sqlite
 from storewise.data.stores.event_log import EventLog
+from storewise.data.stores.receipts import Appended, Receipt
 from storewise.data.stores.segments import Segment, Segments
 from storewise.data.stores.tables import CATALOGUE, DECISIONS, INGESTS
 
 DATABASE = "shop.db"
-
-
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """What one ingest did: its id, the report with duplicates counted, the events that were new."""
-
-    ingest_id: int
-    report: schema.Report
-    new_events: int
-    duplicate_events: int
-
-
-@dataclass(frozen=True, slots=True)
-class Appended:
-    """What became of a batch of live events; ``new_ids`` are the event ids of those that were accepted."""
-
-    accepted: int
-    duplicates: int
-    new_ids: frozenset[str] = frozenset()
 
 
 class Store:
