@@ -2,8 +2,6 @@ from __future__ import annotations
 
 from storewise.engine.live import Live
 
-KEEP = {"counted": frozenset({"purchase"}), "recent_s": 50.0}
-
 
 def ids(live: Live, *keys: str | None) -> list[str]:
     return [event.product_id for event in live.of(*keys)]
@@ -30,26 +28,10 @@ def test_limits_drop_the_oldest_event_and_the_quietest_shopper() -> None:
     assert ids(live, "c:a") == ["p3", "p5"]
 
 
-def test_prune_forgets_only_what_training_holds() -> None:
+def test_replacing_forgets_the_rest() -> None:
     live = Live()
-    live.add(
-        [
-            ("c:a", 90.0, "bought", "purchase", 1),  # in the histories now
-            ("c:a", 90.0, "seen", "view", 1),  # not a counted kind, recent: stays
-            ("c:a", 10.0, "long ago", "view", 1),  # too old
-            ("s:x", 90.0, "anonymous", "purchase", 1),  # sessions have no history: stays
-            ("c:a", 100.0, "after", "purchase", 1),  # after the watermark
-        ]
-    )
-    seq = live.seq
-    live.add([("c:a", 91.0, "too late for the read", "purchase", 1)])
-    live.prune(before=100.0, seq=seq, **KEEP)  # type: ignore[arg-type]
-    assert ids(live, "c:a") == ["seen", "too late for the read", "after"]
-    assert ids(live, "s:x") == ["anonymous"]
-
-
-def test_prune_removes_shoppers_of_whom_nothing_is_left() -> None:
-    live = Live()
-    live.add([("c:a", 1.0, "p", "purchase", 1)])
-    live.prune(before=100.0, seq=live.seq, **KEEP)  # type: ignore[arg-type]
-    assert len(live) == 0
+    live.add([("c:a", 1.0, "old", "view", 1), ("c:b", 1.0, "old", "view", 1)])
+    live.replace([("c:a", 3.0, "late", "view", 1), ("c:a", 2.0, "early", "view", 1)])
+    assert ids(live, "c:a") == ["early", "late"]
+    assert "c:b" not in live
+    assert len(live) == 1

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -17,7 +19,7 @@ from storewise.data.schema import EVENTS, PRODUCTS, ShopTables
 from storewise.data.stores import Store
 from storewise.engine.live import Live
 from storewise.engine.recommend import Answer, Ask, Recommender
-from storewise.engine.serving import Service
+from storewise.engine.serving import Service, load_manifest, untrained_events
 from storewise.engine.snapshot import Snapshot
 from storewise.recommend.eligibility import Filters
 from storewise.recommend.request import ItemList, Reason, Request
@@ -244,11 +246,64 @@ def test_a_restart_loses_nothing(service: Service, shop: Any) -> None:
     again.close()
 
 
+def test_what_training_holds_is_not_live_twice(service: Service, shop: Any) -> None:
+    """Events around the watermark of a newer snapshot: counted once, and none lost."""
+    border = END - timedelta(hours=2)
+    row = {"customer_id": "k", "product_id": "p33", "quantity": 1}
+    times = {"bought": -1, "bought later": 1, "long ago": -30}
+    rows = [
+        row | {"event_id": n, "kind": "purchase", "at": border + timedelta(hours=h)} for n, h in times.items()
+    ]
+    rows += [
+        row | {"event_id": "seen", "kind": "view", "product_id": "p34", "at": border - timedelta(hours=1)}
+    ]
+    rows += [
+        row
+        | {
+            "event_id": "anon",
+            "kind": "purchase",
+            "customer_id": None,
+            "session_id": "v",
+            "at": border - timedelta(hours=1),
+        }
+    ]
+    service.store.append_events(rows)
+    manifest = small_shop.train_on(service.store, until=border)
+    snapshot = load_manifest(service.store, manifest, service.registry)
+    live = [
+        (e["kind"], e["product_id"], e["session_id"])
+        for e in untrained_events(service.store, snapshot)
+        if e["customer_id"] == "k" or e["session_id"] == "v"
+    ]
+    assert sorted(live, key=str) == [
+        ("purchase", "p33", "v"),
+        ("purchase", "p33", None),
+        ("view", "p34", None),
+    ]
+    history = snapshot.histories.products[snapshot.history(snapshot.customer_index["k"])]
+    assert [snapshot.catalogue.ids[p] for p in history] == ["p33", "p33"]
+
+
 def test_an_ingest_is_seen_by_the_running_shop(service: Service) -> None:
     top = ids(ask(service, "c000"))[0]
     store: Store = service.store
     row = store.products().filter(pl.col("product_id") == top).with_columns(pl.lit(False).alias("active"))
-    service.current.check()
-    store.ingest(ShopTables(PRODUCTS.conform(row), EVENTS.empty()), "taken off")
-    assert service.current.check()
+    name = service.shoppers.customer("c000")
+    event = {"event_id": "file", "at": END, "customer_id": name, "product_id": "p33", "kind": "view"}
+    store.ingest(ShopTables(PRODUCTS.conform(row), EVENTS.conform(pl.DataFrame([event]))), "taken off")
+    _until(
+        lambda: bool(service.live.of(f"c:{name}")) and not service.current().catalogue.active[int(top[1:])]
+    )
     assert top not in ids(ask(service, "c000", n=40))
+    assert "p33" in {
+        service.current().catalogue.ids[i.reason.product]
+        for i in ask(service, "c000").items
+        if i.reason.product
+    }
+
+
+def _until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)

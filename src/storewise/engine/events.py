@@ -13,7 +13,7 @@ from pydantic import AliasChoices, ConfigDict, Field, model_validator
 from storewise.core.clock import seconds
 from storewise.core.config import Config, parse
 from storewise.core.errors import ConfigError, InputError, LimitExceeded
-from storewise.engine.live import customer_key, session_key
+from storewise.engine.live import LiveRow, customer_key, session_key
 
 BATCH = 1_000
 AHEAD = timedelta(minutes=5)  # how far a shop's clock may run ahead of ours
@@ -126,7 +126,7 @@ class Border:
         return row
 
 
-def live_row(row: Mapping[str, Any]) -> tuple[str, float, str, str, int]:
+def live_row(row: Mapping[str, Any]) -> LiveRow:
     """What :meth:`storewise.engine.live.Live.add` takes, of a row of the store."""
     customer, session = row["customer_id"], row["session_id"]
     key = customer_key(customer) if customer is not None else session_key(session)

@@ -14,13 +14,16 @@ WEIGHTS = {"purchase": 1.0, "cart": 0.7, "click": 0.4, "view": 0.3, "rating": 1.
 
 
 class LiveEvent(NamedTuple):
-    """One event; ``shopper`` is a pseudonym or a session, ``at`` seconds, ``seq`` the order of arrival."""
+    """One event; ``at`` in seconds."""
 
     at: float
     product_id: str
     kind: str
     quantity: int
-    seq: int
+
+
+LiveRow = tuple[str, float, str, str, int]
+"""Shopper key, at, product_id, kind, quantity."""
 
 
 def customer_key(pseudonym: str) -> str:
@@ -44,8 +47,8 @@ class Live:
     beyond ``shoppers``; both are still in the store.
 
     >>> live = Live()
-    >>> live.add([("s:x", 10.0, "lamp", "view", 1)])
-    >>> [event.product_id for event in live.of("s:x")]
+    >>> live.add([(session_key("x"), 10.0, "lamp", "view", 1)])
+    >>> [event.product_id for event in live.of(session_key("x"))]
     ['lamp']
     """
 
@@ -54,12 +57,6 @@ class Live:
         self._per_shopper = per_shopper
         self._shoppers = shoppers
         self._lock = threading.Lock()
-        self._seq = 0
-
-    @property
-    def seq(self) -> int:
-        """The number of the event that arrived last."""
-        return self._seq
 
     def __contains__(self, shopper: str) -> bool:
         return shopper in self._events
@@ -67,41 +64,36 @@ class Live:
     def __len__(self) -> int:
         return len(self._events)
 
-    def add(self, events: Iterable[tuple[str, float, str, str, int]]) -> None:
-        """Take (shopper key, at, product_id, kind, quantity); they may come out of time order."""
+    def add(self, rows: Iterable[LiveRow]) -> None:
+        """Take events; they may come out of time order."""
         with self._lock:
-            for shopper, at, product_id, kind, quantity in events:
-                self._seq += 1
-                event = LiveEvent(at, product_id, kind, quantity, self._seq)
-                before = self._events.pop(shopper, ())
-                after = (*before, event)
-                if before and before[-1].at > at:
-                    after = tuple(sorted(after, key=lambda e: (e.at, e.seq)))
-                self._events[shopper] = after[-self._per_shopper :]
-                if len(self._events) > self._shoppers:
-                    del self._events[next(iter(self._events))]
+            self._put(self._events, rows)
+
+    def replace(self, rows: Iterable[LiveRow]) -> None:
+        """Forget everything and hold these events instead; readers see the old ones until the end."""
+        with self._lock:
+            events: dict[str, tuple[LiveEvent, ...]] = {}
+            self._put(events, rows)
+            self._events = events
 
     def of(self, *shoppers: str | None) -> tuple[LiveEvent, ...]:
         """The events of one shopper under one or several keys, oldest first."""
         found = [self._events.get(key, ()) for key in shoppers if key is not None]
         if len(found) == 1:
             return found[0]
-        return tuple(sorted((e for part in found for e in part), key=lambda e: (e.at, e.seq)))
+        return tuple(sorted((e for part in found for e in part), key=_at))
 
-    def prune(self, *, before: float, seq: int, counted: frozenset[str], recent_s: float) -> None:
-        """Forget what had arrived by ``seq`` and is in the trained histories: events of customers before
-        ``before`` of a ``counted`` kind. Others (views, anonymous sessions) stay for ``recent_s`` more."""
-        with self._lock:
-            for shopper, events in list(self._events.items()):
-                customer = shopper.startswith("c:")
-                kept = tuple(
-                    e
-                    for e in events
-                    if e.seq > seq
-                    or e.at >= before
-                    or (e.at >= before - recent_s and not (customer and e.kind in counted))
-                )
-                if not kept:
-                    del self._events[shopper]
-                elif len(kept) < len(events):
-                    self._events[shopper] = kept
+    def _put(self, events: dict[str, tuple[LiveEvent, ...]], rows: Iterable[LiveRow]) -> None:
+        for shopper, at, product_id, kind, quantity in rows:
+            new = LiveEvent(at, product_id, kind, quantity)
+            before = events.pop(shopper, ())  # and back at the end: the dict is in order of the latest event
+            after = (*before, new)
+            if before and before[-1].at > new.at:
+                after = tuple(sorted(after, key=_at))
+            events[shopper] = after[-self._per_shopper :]
+            if len(events) > self._shoppers:
+                del events[next(iter(events))]
+
+
+def _at(event: LiveEvent) -> float:
+    return event.at

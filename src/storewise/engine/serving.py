@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -106,8 +107,8 @@ class Service:
         self.registry = registry or all_components()
         self.live = Live()
         self._products: frozenset[str] = frozenset()
-        self._facts: tuple[int, ...] = ()
-        self._restored = False
+        self._ingests = 0
+        self._live_lock = threading.Lock()
         self.current = Current(
             store.folder, self._load, refresh=self._refresh, on_swap=self._swap, every_s=poll_s
         )
@@ -180,12 +181,10 @@ class Service:
         return found
 
     def _append(self, rows: Sequence[Mapping[str, Any]]) -> set[str]:
-        new = set(self.store.append_events(rows).new_ids)
-        taken: set[str] = set()
-        for row in rows:
-            if row["event_id"] in new and row["event_id"] not in taken:
-                taken.add(row["event_id"])
-                self.live.add([live_row(row)])
+        with self._live_lock:
+            new = set(self.store.append_events(rows).new_ids)
+            fresh = {row["event_id"]: live_row(row) for row in reversed(rows) if row["event_id"] in new}
+            self.live.add(reversed(fresh.values()))
         return new
 
     def _record(self, answers: Sequence[Answer]) -> None:
@@ -194,34 +193,40 @@ class Service:
     # ── the snapshot ─────────────────────────────────────────────────────────────────────────────────────
 
     def _load(self) -> Snapshot:
-        self._seq = self.live.seq
+        self._ingests = self.store.ingests().height
         return load_published(self.store, self.registry)
 
     def _swap(self, snapshot: Snapshot) -> None:
-        """Live events that the new histories hold are forgotten; at the first load they come from the store."""
-        if self._restored:
-            self.live.prune(before=snapshot.watermark, seq=self._seq, counted=snapshot.counted,
-                            recent_s=RECENT_S)  # fmt: skip
-            return
-        since = moment(snapshot.watermark) - timedelta(seconds=RECENT_S)
-        names = ["at", "customer_id", "session_id", "product_id", "kind", "quantity"]
-        events = self.store.events(since=since).select(names)
-        events = events.filter(pl.col("customer_id").is_not_null() | pl.col("session_id").is_not_null())
-        self.live.add(live_row(row) for row in events.iter_rows(named=True))
-        self.live.prune(before=snapshot.watermark, seq=self.live.seq, counted=snapshot.counted,
-                        recent_s=RECENT_S)  # fmt: skip
-        self._restored = True
+        """Take from the store what the snapshot's histories do not hold. New events wait meanwhile, so that
+        none falls between the reading and the replacing; lists are served all the time."""
+        with self._live_lock:
+            self.live.replace(live_row(row) for row in untrained_events(self.store, snapshot))
 
     def _refresh(self, snapshot: Snapshot) -> Snapshot | None:
-        """New prices, stock and products after an ingest into the same shop."""
-        mark = (self.store.ingests().height,)
-        if not self._facts or mark == self._facts:
-            self._facts = mark
+        """New prices, stock, products and events after an ingest into the same shop."""
+        ingests = self.store.ingests().height
+        if ingests == self._ingests:
             return None
-        self._facts = mark
+        self._ingests = ingests
         products = self.store.products()
         self._products = frozenset(products["product_id"].to_list())
+        self._swap(snapshot)
         return snapshot.with_facts(products, self.store.stock())
+
+
+def untrained_events(store: Store, snapshot: Snapshot) -> Iterator[dict[str, Any]]:
+    """What happened after training, and the last day before it as far as the histories do not hold it:
+    views and the like of customers, everything of anonymous sessions."""
+    border = moment(snapshot.watermark)
+    names = ["at", "customer_id", "session_id", "product_id", "kind", "quantity"]
+    events = store.events(since=border - timedelta(seconds=RECENT_S)).select(names)
+    held = (
+        (pl.col("at") < border)
+        & pl.col("customer_id").is_not_null()
+        & pl.col("kind").cast(pl.String).is_in(sorted(snapshot.counted))
+    )
+    somebody = pl.col("customer_id").is_not_null() | pl.col("session_id").is_not_null()
+    return events.filter(somebody & ~held).iter_rows(named=True)
 
 
 def decision_row(answer: Answer) -> dict[str, Any]:
