@@ -22,16 +22,16 @@ QUIET = [
     "--disable-component-update",
     "--disable-sync",
 ]
-MIDDLE = 5  # which customer of the sample: neither the longest history nor the shortest
-BOUGHT = {"en": 2, "zh": 4}  # another product for each picture, so that both show a change
+CUSTOMER = {"en": 5, "zh": 7}  # of the sample: neither the longest history nor the shortest
+BOUGHT = 2  # which product of the list
 
 
 def shop(page: Page, lang: str) -> None:
     """A customer's history, the list with reasons, and the result of a purchase."""
-    page.locator(".shoppers .shopper").nth(MIDDLE).click()
+    page.locator(".shoppers .shopper").nth(CUSTOMER[lang]).click()
     page.wait_for_selector(".card")
     page.wait_for_selector(".past .day")
-    page.locator(".card .act.buy").nth(BOUGHT[lang]).click()
+    page.locator(".card .act.buy").nth(BOUGHT).click()
     page.wait_for_selector(".change-note")
     page.mouse.move(2, 2)
     page.evaluate("scrollTo(0, 0)")

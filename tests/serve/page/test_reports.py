@@ -96,6 +96,16 @@ def test_without_an_evaluation_the_page_says_how_to_get_one(visit: Any) -> None:
     expect(page.locator(".command")).to_have_text("storewise evaluate")
 
 
+def test_a_point_without_an_interval_is_said_to_be_one(visit: Any) -> None:
+    tried = row("b", 0.1)
+    tried["metrics"] = {"ndcg@10": {"value": 0.1}}
+    visit.answer("/v1/evaluation", report([row("a", 0.2, selected=True), tried]))
+    page = visit.open("#evaluation")
+    expect(page.locator(".note")).to_contain_text("without an interval")
+    assert page.locator(".forest .whisker").count() == 3
+    assert page.locator("table.models tr").nth(2).locator("td").first.inner_text() == "0.1000"
+
+
 def test_a_figure_that_could_not_be_measured_is_no_zero(visit: Any) -> None:
     missing = {
         "model": "b",

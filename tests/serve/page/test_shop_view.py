@@ -173,6 +173,18 @@ def test_a_product_opens_with_what_goes_with_it(visit: Any) -> None:
     expect(page.locator(".past .day.live")).to_contain_text("Bought")
 
 
+def test_the_shopper_is_kept_while_other_views_are_open(visit: Any) -> None:
+    page = visit.list_of()
+    customer = first_customers(visit)[6]
+    page.locator(f'.shopper[data-id="{customer}"]').click()
+    expect(page.locator("h1")).to_contain_text(customer[:8])
+    page.locator(".tabs a").nth(1).click()
+    page.wait_for_selector(".forest svg")
+    page.locator(".tabs a").nth(0).click()
+    expect(page.locator("h1")).to_contain_text(customer[:8])
+    expect(page.locator(f'.shopper[data-id="{customer}"]')).to_have_attribute("aria-pressed", "true")
+
+
 def test_returned_products_are_marked(visit: Any) -> None:
     rows = [
         {"at": "2024-03-02T10:00:00Z", "kind": "return", "product_id": "p01", "title": "Blue lamp", "quantity": 1, "live": False},

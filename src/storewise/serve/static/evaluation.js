@@ -109,9 +109,11 @@ function marks(rows, metric, metricsFor) {
 function plotOf(rows, metric) {
   const lower = LOWER_IS_BETTER.has(family(metric));
   const title = t("eval.plot", { metric: metricName(metric) });
+  const drawn = marks(rows, metric, (row) => row.metrics);
   return [
     h("div", { class: "plot-head" }, h("h2", {}, title), legend(lower)),
-    forest(marks(rows, metric, (row) => row.metrics), { title, fromZero: !lower }),
+    forest(drawn, { title, fromZero: !lower }),
+    drawn.some((mark) => mark.low === null) && h("p", { class: "quiet note" }, t("eval.noInterval")),
   ];
 }
 

@@ -7,6 +7,8 @@ import { listPanel } from "./list.js";
 import { productDrawer } from "./product.js";
 import { newVisitor, shopperPanel } from "./shopper.js";
 
+let last = null; // who was shopping when the view was left
+
 /** Builds the view in `main`; returns what takes it down. */
 export function mount(main, params) {
   const life = new AbortController();
@@ -19,12 +21,12 @@ export function mount(main, params) {
   const drawer = productDrawer({ act, signal });
   put(main, h("div", { class: "shop" }, who.element, list.element, past.element), drawer.element);
 
-  const asked = fromAddress(params);
+  const asked = fromAddress(params) ?? last;
   who.start(asked);
   if (asked) choose(asked);
 
   function choose(next) {
-    shopper = next;
+    shopper = last = next;
     toAddress(next);
     who.mark(next);
     list.show(next);
