@@ -48,7 +48,9 @@ def page() -> str:
         report = load(str(run.file))
         if report is not None:
             parts.append(_section(run, report))
-    parts.extend(_speed(name) for name in ("training-speed", "serving", "ingest") if load(f"{name}.json"))
+    parts.extend(
+        _speed(name) for name in ("training-speed", "serving", "ingest", "demo") if load(f"{name}.json")
+    )
     return "\n".join(parts)
 
 

@@ -13,7 +13,8 @@ import pytest
 
 from storewise.core.errors import ConfigError, UnknownName
 from storewise.engine import benchmark
-from storewise.engine.benchmark import component_names, run, write
+from storewise.engine.benchmark import run, write
+from storewise.engine.registry import component_names
 
 KEYS = {"protocol", "data", "command", "version", "machine", "seconds", "rows"}
 

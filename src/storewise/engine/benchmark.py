@@ -22,7 +22,7 @@ from storewise.core.errors import ConfigError
 from storewise.core.progress import Progress, Silent
 from storewise.engine import measure, protocols, provenance
 from storewise.engine.protocols.base import Question, RankingProtocol
-from storewise.engine.registry import registry
+from storewise.engine.registry import component_names, registry
 from storewise.metrics.intervals import Interval, paired_difference
 from storewise.recommend.retrieve.base import Retriever
 
@@ -90,20 +90,6 @@ def tuning_budget_s(minutes: float) -> float:
     if not minutes > 0:
         raise ConfigError(f"The budget is {minutes} minutes.", next_step="Give a positive number of minutes.")
     return 60 * minutes * TUNING_SHARE
-
-
-def component_names(models: Sequence[str], role: str) -> list[str]:
-    """Full names of components given in full or by their middle part, each once.
-
-    >>> component_names(["popular"], "retrieve")
-    ['retrieve.popular.v1']
-    """
-    known = registry().names(role)
-    short = {full.split(".")[1]: full for full in known}
-    full_names = [short.get(model, model) for model in models]
-    for full in full_names:
-        registry().get(full)
-    return list(dict.fromkeys(full_names))
 
 
 def ranking_body(

@@ -9,9 +9,10 @@ from typing import Any
 
 from storewise.core.progress import Progress, Silent
 from storewise.engine import provenance
-from storewise.engine.benchmark import component_names, ranking_body, tuning_budget_s, write
+from storewise.engine.benchmark import ranking_body, tuning_budget_s, write
 from storewise.engine.history import read_history
 from storewise.engine.protocols.shop import ShopByTime
+from storewise.engine.registry import component_names
 
 FOLDER = "evaluations"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 
 from storewise.core.registry import Registry
@@ -16,3 +17,17 @@ def registry() -> Registry:
     True
     """
     return Registry(retrieve.COMPONENTS, ratings.COMPONENTS, plugins=True)
+
+
+def component_names(models: Sequence[str], role: str) -> list[str]:
+    """Full names of components given in full or by their middle part, each once.
+
+    >>> component_names(["popular"], "retrieve")
+    ['retrieve.popular.v1']
+    """
+    known = registry().names(role)
+    short = {full.split(".")[1]: full for full in known}
+    full_names = [short.get(model, model) for model in models]
+    for full in full_names:
+        registry().get(full)
+    return list(dict.fromkeys(full_names))

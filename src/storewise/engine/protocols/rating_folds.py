@@ -17,11 +17,14 @@ from storewise.data import split
 from storewise.data.dataset import Dataset
 from storewise.data.plain import Ratings, read_ratings
 from storewise.engine.protocols import base
+from storewise.engine.registry import component_names
 from storewise.metrics import intervals
 from storewise.metrics.intervals import Interval
 from storewise.metrics.rating import absolute_errors, squared_errors
+from storewise.recommend.ratings.select import select_ratings
 
 FOLDS = 5
+SIMPLE = "ratings.means.v1"  # the rule that every other predictor has to beat: always a row
 VALIDATION_FOLDS = 8  # an eighth of the first fold's training part, so a tenth of all
 
 
@@ -48,9 +51,6 @@ class RatingFolds:
         Raises:
             DataError: when the file has no ratings.
         """
-        from storewise.engine.benchmark import component_names
-        from storewise.recommend.ratings.select import select_ratings
-
         ratings = read_ratings(base.entry(path, "u.data", "ratings.csv", "ratings.dat"))
         if ratings.values is None:
             raise DataError(f"{path} has no ratings.", next_step="Give lines of user, item, rating.")
@@ -59,7 +59,7 @@ class RatingFolds:
         selection = select_ratings(
             known,
             held,
-            candidates=None if models is None else component_names(models, "ratings"),
+            candidates=None if models is None else component_names([SIMPLE, *models], "ratings"),
             budget_s=budget_s,
             seed=seed,
             progress=progress,
