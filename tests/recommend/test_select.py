@@ -12,7 +12,7 @@ from storewise.data.dataset import Dataset
 from storewise.recommend.blend import Pool, cross_fitted, learn
 from storewise.recommend.judge import Judge
 from storewise.recommend.retrieve.fusion import FLOOR, standardise
-from storewise.recommend.select import FUSION, KNN, POPULAR, REPEAT, USER_KNN, automatic, select
+from storewise.recommend.select import FUSION, IALS, KNN, POPULAR, REPEAT, USER_KNN, automatic, select
 from storewise.recommend.task import Task
 
 DAY = 86_400.0
@@ -92,6 +92,16 @@ def test_enough_data_means_fusion_and_no_repeat_where_seen_products_are_masked()
     assert REPEAT in automatic(train, task)[0]
     masked = Task(task.histories, task.relevant, train.interactions.matrix, task.k)
     assert REPEAT not in automatic(train, masked)[0]
+
+
+def test_a_large_catalogue_leaves_out_what_scores_all_of_it():
+    data = Dataset.of(np.arange(5000) % 900, np.arange(5000) * 12, n_customers=900, n_products=60_000)
+    task = Task(data.histories(np.arange(900)), data.interactions.matrix, None, 10)
+    names, why = automatic(data, task)
+    assert IALS not in names
+    assert USER_KNN not in names
+    assert KNN in names
+    assert "60,000 products" in why
 
 
 def test_wrong_candidates():

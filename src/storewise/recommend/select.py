@@ -39,6 +39,8 @@ FEW_SHOPPERS, FEW_EVENTS = 30, 300
 """Below these nothing but popularity is tried."""
 SOME_SHOPPERS, SOME_EVENTS = 150, 3_000
 """Below these only neighbourhood models with few parameters are tried, and nothing is fused."""
+LARGE = 50_000
+"""Above so many products, models that must score all of them for every request are not tried."""
 CELLS = 120_000_000
 """Scores that one trial may look at: bounds the number of validation shoppers."""
 
@@ -130,6 +132,9 @@ def automatic(train: Dataset, validation: Task) -> tuple[list[str], str]:
     repeats = [REPEAT] if _repeats(train, validation) else []
     if shoppers < SOME_SHOPPERS or events < SOME_EVENTS:
         return [POPULAR, *repeats, KNN], f"With {size} only simple methods were tried."
+    if train.n_products > LARGE:
+        why = f"With {train.n_products:,} products only models that answer from a few of them were tried."
+        return [POPULAR, *repeats, KNN, EASE, FUSION], why
     return [POPULAR, *repeats, KNN, IALS, EASE, USER_KNN, FUSION], ""
 
 
