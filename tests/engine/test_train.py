@@ -18,6 +18,7 @@ from storewise.data.privacy import Pseudonyms
 from storewise.data.schema import EVENTS, PRODUCTS, ShopTables
 from storewise.data.shop import dataset
 from storewise.data.stores import Store
+from storewise.engine.history import History
 from storewise.engine.pipeline import Pipeline, Policy, Selection, Use
 from storewise.engine.publish import check, publish, rollback
 from storewise.engine.published import ARTIFACTS, point_to, read_pointer, read_snapshot, snapshots
@@ -86,7 +87,7 @@ def test_the_last_event_is_history_and_not_live(store: Store) -> None:
 
 def test_the_validation_question_lies_after_its_fit_part(store: Store) -> None:
     shop = dataset(store)
-    found = validation_of(shop, PIPELINE)
+    found = validation_of(History.of_tables(store.products(), store.events(), name="s"), PIPELINE)
     assert found is not None
     border = shop.interactions.end - 28 * 86_400
     assert found.fit.interactions.at.max() < border == found.task.histories.now[0]
@@ -107,7 +108,7 @@ def test_the_validation_question_lies_after_its_fit_part(store: Store) -> None:
 
 def test_hiding_repeats_is_validated_as_it_is_served(store: Store) -> None:
     hiding = PIPELINE.model_copy(update={"policy": Policy(repeats="hide")})
-    found = validation_of(dataset(store), hiding)
+    found = validation_of(History.of(dataset(store)), hiding)
     assert found is not None
     assert found.task.seen is not None
     assert found.task.relevant.multiply(found.task.seen).nnz == 0

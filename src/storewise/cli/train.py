@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -46,22 +47,25 @@ def train(
     bars.note(f"Publish it with: storewise publish {manifest.id} --shop {shop}")
 
 
-def show(report: object) -> None:
-    """The evaluation as a table on standard error."""
+def show(report: Mapping[str, Any]) -> None:
+    """The evaluation as a table on standard error, the chosen model in bold."""
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
-    assert isinstance(report, dict)
-    rows = report.get("rows", [])
     keys = [f"{name}@{report['k']}" for name in ("ndcg", "recall", "map", "hit")]
-    table = Table("", "model", "role", *keys, title=f"validation: {report['reason']}")
-    for row in rows:
-        figures = [_figure(row["metrics"].get(key)) for key in keys]
-        table.add_row("→" if row["selected"] else "", row["model"], row["role"], *figures)
-    Console(stderr=True).print(table)
+    table = Table("Model", "Role", *keys, title="On validation", title_justify="left")
+    for row in report.get("rows", []):
+        cells = [row["model"], row["role"], *(_figure(row["metrics"].get(key)) for key in keys)]
+        table.add_row(*(Text(cell, "bold green" if row["selected"] else "") for cell in cells))
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        console = Console(stderr=True, width=140)
+    console.print(table)
+    console.print(Text(str(report["reason"]), style="dim"))
 
 
-def _figure(found: dict[str, float] | None) -> str:
+def _figure(found: Mapping[str, Any] | None) -> str:
     if found is None or found.get("value") is None:
         return ""
     if "low" not in found:

@@ -20,9 +20,10 @@ from storewise.core.registry import Registry
 from storewise.core.rng import spawn
 from storewise.data.dataset import Dataset
 from storewise.data.schema import TABLES
-from storewise.data.shop import dataset as dataset_of
+from storewise.data.shop import build
 from storewise.data.stores import Store
 from storewise.engine import snapshot as parts
+from storewise.engine.history import History
 from storewise.engine.pipeline import Pipeline
 from storewise.engine.published import ARTIFACTS, Manifest, write_snapshot
 from storewise.engine.validation import Row, Validation, validation_of
@@ -61,8 +62,10 @@ def train(
         DataError: when the shop has no products.
     """
     with step(progress, "reading the shop"):
-        shop = dataset_of(store, until=until)
-    validation = validation_of(shop, pipeline)
+        products, events = store.products(), store.events(until=until)
+        history = History.of_tables(products, events, name=store.folder.name)
+        shop = build(products, events, until=until, name=store.folder.name) if until else history.whole
+        validation = validation_of(history, pipeline)
     chosen = choose(shop, validation, pipeline, registry, seed=seed, progress=progress, serving=serving)
     facts = {
         # Everything that was read is strictly before the watermark, the last event too.

@@ -10,9 +10,10 @@ import numpy.typing as npt
 
 from storewise.core.errors import DataError
 from storewise.data.dataset import Dataset
+from storewise.engine.history import History
 from storewise.engine.measure import answer, as_json, figures
 from storewise.engine.pipeline import Pipeline
-from storewise.engine.protocols.base import task_of
+from storewise.engine.protocols.base import over, task_of
 from storewise.recommend.retrieve.base import Retriever
 from storewise.recommend.task import Task
 
@@ -46,20 +47,21 @@ class Validation:
         return Row(name, role, selected, round(seconds, 3), as_json(figures([told], seed=seed)))
 
 
-def validation_of(shop: Dataset, pipeline: Pipeline) -> Validation | None:
+def validation_of(history: History, pipeline: Pipeline) -> Validation | None:
     """The end of the shop's time as a question on the time before.
 
-    The border lies ``validation_days`` before the last event; in a shop younger than twice that, at 80 % of
-    its time. None when nobody known before the border bought after it: there is nothing to choose by.
+    The border lies ``validation_days`` before the last event; in a shop younger than five times that, at
+    80 % of its time. None when nobody known before the border bought after it: nothing to choose by.
     """
+    shop = history.whole
     at = shop.interactions.at
     if not len(at):
         return None
     first, last = float(at.min()), float(at.max())
     border = last - min(pipeline.selection.validation_days * DAY_S, 0.2 * (last - first))
-    if last - first >= 2 * pipeline.selection.validation_days * DAY_S:
-        border = last - pipeline.selection.validation_days * DAY_S
-    fit, after = shop.until(border), shop.interactions.select(at >= border)
+    fit, after = history.until(border), shop.interactions.select(at >= border)
+    if fit.n_customers != after.n_customers:
+        after = over(after, fit.n_customers)
     known = np.diff(fit.interactions.indptr) > 0
     known[len(shop.customer_ids) :] = False  # sessions that nobody can be recognised by
     asked = known & (np.diff(after.indptr) > 0)

@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 from fastapi import APIRouter
 
+from storewise.engine.evaluate import FOLDER
 from storewise.engine.published import read_pointer
 from storewise.engine.serving import Service
 from storewise.engine.snapshot import moment
@@ -15,7 +16,6 @@ from storewise.serve.answers import Json
 from storewise.serve.routes.ask import ServiceOf
 
 router = APIRouter(prefix="/v1", tags=["about"])
-REPORTS = "evaluations"  # folder of the shop where `storewise evaluate` leaves its JSON
 REJECTS = 200
 
 
@@ -54,7 +54,7 @@ def report(service: ServiceOf) -> Json:
 
 def _benchmarks(service: Service) -> list[dict[str, Any]]:
     found = []
-    for file in sorted((service.store.folder / REPORTS).glob("*.json")):
+    for file in sorted((service.store.folder / FOLDER).glob("*.json")):
         try:
             found.append(orjson.loads(file.read_bytes()))
         except orjson.JSONDecodeError:
