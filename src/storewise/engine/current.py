@@ -75,6 +75,7 @@ class Current:
             log.error("the published snapshot cannot be loaded", problem=error.problem, next=error.next_step)
             return False
         self.take(snapshot)
+        log.info("snapshot serves", snapshot=snapshot.id)
         return True
 
     def start(self) -> None:
@@ -106,7 +107,6 @@ class Current:
         """Let a snapshot serve from now on."""
         self._on_swap(snapshot)
         self._snapshot = snapshot
-        log.info("snapshot serves", snapshot=snapshot.id)
         # A snapshot holds hundreds of thousands of long-lived objects. Frozen, they are not walked by every
         # full collection, which would otherwise stop all requests for tens of milliseconds.
         gc.unfreeze()
