@@ -9,6 +9,7 @@ with other things only the second is comparable. ``rows_per_s`` counts the lines
 from __future__ import annotations
 
 import argparse
+import resource
 import shlex
 import sys
 import tempfile
@@ -96,6 +97,7 @@ def main() -> None:
         "version": version(),
         "machine": machine(),
         "rows": rows,
+        "memory": {"peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6)},
     }
     text = orjson.dumps(result, option=orjson.OPT_INDENT_2).decode()
     if options.json is not None:

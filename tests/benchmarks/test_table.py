@@ -75,6 +75,24 @@ def test_the_claim_is_the_chosen_row_beside_goal_and_popularity(results: Path) -
     assert "Version 0.1.0+abc; c, 2 cores" in page
 
 
+def test_a_speed_report_of_any_columns_becomes_tables(results: Path) -> None:
+    report = {
+        "about": "side by side",
+        "rows": [{"model": "EASE", "seconds": 1.25}, {"model": "iALS", "rows_per_s": 250_000}],
+        "http": {"p50_ms": 2.5, "lists": {"n": 5_000}},
+        "command": "python -m benchmarks.training_speed",
+        "version": "0.1.0",
+        "machine": {"cpu": "c", "cores": 2, "python": "3", "numpy": "2"},
+    }
+    (results / "training-speed.json").write_bytes(orjson.dumps(report))
+    page = table.page()
+    assert "## Training speed" in page
+    assert "| model | seconds | rows_per_s |" in page
+    assert "| EASE | 1.25 |  |" in page
+    assert "| iALS |  | 250,000 |" in page
+    assert "| http | p50_ms 2.5, lists: (n 5,000) |" in page
+
+
 def test_a_missed_goal_is_shown_as_missed() -> None:
     assert not Goal("ndcg@10", 0.5).met_by(0.49)
     assert Goal("rmse", 0.92).met_by(0.91)
