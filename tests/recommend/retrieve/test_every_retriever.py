@@ -7,9 +7,10 @@ import pytest
 
 from storewise.core.errors import StateError
 from storewise.core.registry import Registry
+from storewise.data.dataset import Dataset
 from storewise.data.interactions import Histories
 from storewise.recommend.retrieve import COMPONENTS
-from storewise.testing.retriever import check_retriever
+from storewise.testing.retriever import check_retriever, shop
 
 REGISTRY = Registry(COMPONENTS)
 
@@ -40,3 +41,24 @@ def test_the_suite_notices_a_broken_retriever():
 
     with pytest.raises(AssertionError):
         check_retriever(Broken)
+
+
+@pytest.mark.parametrize("name", [n for n in REGISTRY.names("retrieve") if n != "retrieve.bpr.v1"])
+def test_who_is_called_what_does_not_matter(name):
+    """Customers with other numbers teach the same (BPR alone draws them at random, in their order)."""
+    data = shop(2)
+    numbers = np.random.default_rng(0).permutation(data.n_customers)
+    behaviour = data.interactions
+    other = Dataset.of(
+        numbers[behaviour.customers],
+        behaviour.products,
+        at=behaviour.at,
+        n_customers=data.n_customers,
+        n_products=data.n_products,
+    )
+    scores = []
+    for part in (data, other):
+        model = REGISTRY.create(name)
+        model.train(part, rng=np.random.default_rng(0))
+        scores.append(model.scores(Histories.single([4, 7, 12], at=[1e6, 2e6, 3e6], n_products=40, now=4e6)))
+    np.testing.assert_allclose(scores[1], scores[0], rtol=1e-3, atol=1e-4)
