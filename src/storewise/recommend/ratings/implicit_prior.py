@@ -28,7 +28,7 @@ class ImplicitPrior:
         self._strength = strength
         self._last: Floats | None = None
 
-    def smooth(self, targets: Floats, *, iterations: int = 50, tolerance: float = 1e-5) -> Floats:
+    def smooth(self, targets: Floats, *, iterations: int = 20, tolerance: float = 1e-3) -> Floats:
         """K (K + strength)⁻¹ targets for K = F Fᵀ and targets (n, d), by conjugate gradients on all columns
         at once, started from the previous call's solution (factors move little between sweeps)."""
         start = self._last

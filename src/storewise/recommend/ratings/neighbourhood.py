@@ -184,9 +184,9 @@ def similar(
 
 
 def _strongest(found: Floats, neighbours: int) -> sparse.csr_matrix:
-    """Each row's largest entries, ties by the smaller index."""
+    """Each row's largest entries."""
     if neighbours < found.shape[1]:
-        chosen = np.argsort(-found, axis=1, kind="stable")[:, :neighbours]
+        chosen = np.argpartition(-found, neighbours - 1, axis=1)[:, :neighbours]
         kept = np.zeros_like(found)
         np.put_along_axis(kept, chosen, np.take_along_axis(found, chosen, axis=1), axis=1)
         found = kept
