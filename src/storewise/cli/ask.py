@@ -1,0 +1,134 @@
+"""Asks a server of its own for real answers over HTTP and prints them: what ``demo --check`` shows."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from storewise.core.errors import StateError
+
+START_S = 60.0
+STOP_S = 15.0
+
+
+def ask_server(shop: Path) -> None:
+    """Start a server on a free port, ask, print, stop it.
+
+    Raises:
+        StateError: when the server does not start or an answer is not as it has to be.
+    """
+    with running(shop) as url:
+        ready = get(url, "/readyz")
+        typer.echo(f"\n{url} serves {ready['snapshot']}")
+        popular = get(url, "/v1/popular", n=3)["items"]
+        expect(len(popular) == 3, "three popular products", popular)
+        show("Popular", popular)
+        customer = get(url, "/v1/customers", n=1)["items"][0]["customer_id"]
+        known = get(url, "/v1/recommendations", customer=customer, n=5)
+        expect(len(known["items"]) == 5 and known["step"] == "full", "a full list of five", known)
+        show(f"For customer {customer[:8]}…", known["items"])
+        chinese = get(url, "/v1/recommendations", customer=customer, n=2, lang="zh")
+        show("In Chinese", chinese["items"])
+        _live(url, popular[0]["product_id"])
+        about = get(url, f"/v1/products/{popular[0]['product_id']}/bought-together", n=3)
+        show(f"Bought together with {popular[0]['title']}", about["items"])
+    typer.echo("\ndemo: every answer came over HTTP; the server is stopped")
+
+
+def _live(url: str, product: str) -> None:
+    """A new visitor's list before and after one event."""
+    visitor = {"session": "demo-visitor", "n": 5}
+    before = get(url, "/v1/recommendations", **visitor)["items"]
+    event = {"kind": "purchase", "product_id": product, "session": visitor["session"], "event_id": "demo-1"}
+    stored = post(url, "/v1/events", event)
+    expect(stored["accepted"] == 1, "one event accepted", stored)
+    again = post(url, "/v1/events", event)
+    expect(again["duplicates"] == 1, "the same event known as a duplicate", again)
+    after = get(url, "/v1/recommendations", **visitor)["items"]
+    changed = [item["product_id"] for item in before] != [item["product_id"] for item in after]
+    expect(changed, "a list that changes with the event", after)
+    show("For a new visitor", before)
+    show(f"The same visitor, having bought {product}", after)
+
+
+@contextmanager
+def running(shop: Path) -> Iterator[str]:
+    """A server of its own process on a free loopback port, stopped by its id."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "storewise", "serve", "--shop", str(shop), "--port", str(port)]
+    server = subprocess.Popen([*command, "--clock", "data"])
+    url = f"http://127.0.0.1:{port}"
+    try:
+        _wait(server, url)
+        yield url
+    finally:
+        server.terminate()
+        try:
+            server.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            server.kill()
+
+
+def _wait(server: subprocess.Popen[bytes], url: str) -> None:
+    until = time.monotonic() + START_S
+    while time.monotonic() < until and server.poll() is None:
+        try:
+            get(url, "/readyz")
+            return
+        except (OSError, StateError):
+            time.sleep(0.1)
+    raise StateError(
+        f"The server did not answer within {START_S:.0f} s.", next_step="Read its messages above."
+    )
+
+
+def get(url: str, path: str, **parameters: Any) -> Any:
+    """One GET, parsed."""
+    query = f"?{urllib.parse.urlencode(parameters)}" if parameters else ""
+    return _send(urllib.request.Request(f"{url}{path}{query}"))
+
+
+def post(url: str, path: str, body: Mapping[str, Any]) -> Any:
+    """One POST of JSON, parsed."""
+    head = {"Content-Type": "application/json"}
+    return _send(urllib.request.Request(f"{url}{path}", json.dumps(body).encode(), head))
+
+
+def _send(request: urllib.request.Request) -> Any:
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return json.loads(answer.read())
+    except urllib.error.HTTPError as error:
+        text = error.read().decode(errors="replace")
+        raise StateError(
+            f"{request.full_url} answered {error.code}: {text}", next_step="See above."
+        ) from error
+
+
+def expect(holds: bool, wanted: str, got: object) -> None:
+    """Raise when an answer is not what it has to be."""
+    if not holds:
+        raise StateError(f"Expected {wanted}, the server gave {got!r}.", next_step="Read its log above.")
+
+
+def show(title: str, items: list[dict[str, Any]]) -> None:
+    """Items with price and reason, one a line."""
+    typer.secho(f"\n{title}", bold=True)
+    for item in items:
+        price = f"{item['price_minor'] / 100:.2f} {item['currency']}" if item.get("price_minor") else ""
+        reason = item.get("reason", {}).get("text", "")
+        typer.echo(f"  {item['product_id']:<8} {item['title'][:38]:<38} {price:>11}  {reason}")
