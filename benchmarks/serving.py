@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import socket
 import subprocess
 import sys
@@ -239,6 +240,8 @@ def main() -> None:
         folder = args.shop or Path(scratch) / "shop"
         if not (folder / "current").exists():
             build(folder, args, pipeline, progress)
+        # Figures in milliseconds mean little while other processes want the same cores: say so.
+        busy = os.getloadavg()[0]
         with step(progress, "lists in this process"):
             inside = in_process(folder, args)
         with step(progress, "lists over HTTP"):
@@ -251,6 +254,7 @@ def main() -> None:
         "data": {
             name: getattr(args, name) for name in ("products", "customers", "purchases", "seed", "retriever")
         },
+        "load_of_others": round(busy, 2),
         "in_process": inside,
         "http": outside,
         "targets": {

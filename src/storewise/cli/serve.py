@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
+
+if TYPE_CHECKING:
+    from storewise.engine.serving import Service
+
+OLD_DAYS = 30
 
 
 def serve(
@@ -32,4 +37,16 @@ def serve(
 
     access = Access.of(host, api_key_file)
     service = Service.open(shop, clock=None if clock == "data" else system_clock)
+    if clock == "now":
+        _warn_of_age(service)
+    typer.echo(f"Answering on http://{host}:{port} (stop with Ctrl+C).", err=True)
     run(service, access=access, host=host, port=port)
+
+
+def _warn_of_age(service: Service) -> None:
+    """Recency, cadence and what just rests are reckoned from now: a shop of the past would look asleep."""
+    from storewise.engine.serving import end_of_data
+
+    end = end_of_data(service.store)
+    if end is not None and (days := (service.clock() - end).days) > OLD_DAYS:
+        typer.echo(f"The shop's newest event is {days} days old; --clock data asks it as of then.", err=True)

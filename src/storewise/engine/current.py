@@ -74,6 +74,10 @@ class Current:
             self.failures += 1
             log.error("the published snapshot cannot be loaded", problem=error.problem, next=error.next_step)
             return False
+        except Exception:
+            self.failures += 1
+            log.exception("the published snapshot cannot be loaded")
+            return False
         self.take(snapshot)
         log.info("snapshot serves", snapshot=snapshot.id)
         return True
