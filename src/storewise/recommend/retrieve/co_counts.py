@@ -65,6 +65,8 @@ class CoCounts:
         same moment to 0 at ``together_s`` seconds apart: what was chosen in one go says more than what merely
         has the same customer. ``emphasis``: see :func:`emphasised`. The matrix stays positive semidefinite.
         """
+        if not together and not emphasis:
+            return self.of(activity=activity), self.mass(activity)
         key = (activity, together, together_s if together else 0.0, emphasis)
         if self._gram_known is None or self._gram_known[0] != key:
             data, n = self.interactions, self.interactions.n_products
