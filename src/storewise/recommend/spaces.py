@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 Values = dict[str, Any]
 DAY_S = 86_400.0
+PAIRS = 30_000_000
+"""Pairs of entries that one trial of a neighbourhood model may count: bounds the window in long histories."""
 REAL_TIME_DAYS = 10.0
 """Times that span less are taken for an order (0, 1, 2 …), not for a clock."""
 
@@ -50,6 +52,7 @@ def item_knn(trial: Trial, dataset: Dataset) -> Values:
     if dataset.interactions.ordered:
         found["gap"] = trial.suggest_float("gap", 0.0, 1.5, step=0.1)
         found["backward"] = trial.suggest_float("backward", 0.0, 1.0, step=0.1)
+        found["window"] = int(np.clip(PAIRS // max(len(dataset.interactions), 1), 10, 100))
     return found | _recency(trial, dataset)
 
 
