@@ -7,13 +7,17 @@ import pytest
 from scipy import sparse
 
 from storewise.core.errors import ConfigError, UnknownName
+from storewise.core.progress import Silent
+from storewise.core.registry import Registry
 from storewise.core.rng import spawn
 from storewise.data.dataset import Dataset
 from storewise.recommend.blend import Pool, cross_fitted, learn
 from storewise.recommend.judge import Judge
+from storewise.recommend.retrieve import COMPONENTS
 from storewise.recommend.retrieve.fusion import FLOOR, standardise
 from storewise.recommend.select import FUSION, IALS, KNN, POPULAR, REPEAT, USER_KNN, automatic, select
 from storewise.recommend.task import Task
+from storewise.recommend.tune import Workshop, tune
 
 DAY = 86_400.0
 
@@ -158,3 +162,16 @@ def test_standardised_scores():
     assert (found[1, 10:] == FLOOR).all()
     assert (found[2] == FLOOR).all()
     assert not found[3].any()
+
+
+@pytest.mark.parametrize("helps", [True, False])
+def test_sizes_grow_while_that_helps(helps):
+    """A judge that likes large (or small) models makes trials end large (or small)."""
+    train, task = tastes(customers=100)
+    judge = Judge(task, most=100, rng=np.random.default_rng(0))
+    judge.value = lambda model: (1 if helps else -1) * model.config.embedding_size / 1e4
+    shop = Workshop(train, judge, Registry(COMPONENTS), 0, Silent())
+    choice = tune(IALS, shop, budget_s=20, most=8)
+    assert choice.config.embedding_size == (512 if helps else 32)
+    assert choice.validation == (0.0512 if helps else -0.0032)
+    assert shop.trained[IALS].config == choice.config

@@ -58,10 +58,10 @@ def item_knn(trial: Trial, dataset: Dataset) -> Values:
 
 def ials(trial: Trial, dataset: Dataset) -> Values:
     return {
-        "embedding_size": trial.suggest_categorical("embedding_size", [64, 128, 256]),
+        "embedding_size": trial.suggest_categorical("embedding_size", [32, 64, 128]),
         "unobserved": trial.suggest_float("unobserved", 1e-3, 0.5, log=True),
         "regularization": trial.suggest_float("regularization", 5e-4, 0.1, log=True),
-        "epochs": trial.suggest_int("epochs", 4, 14, step=2),
+        "epochs": trial.suggest_int("epochs", 4, 10, step=2),
     }
 
 
@@ -133,7 +133,7 @@ STARTS: Mapping[str, tuple[Values, ...]] = {
          "gap": 0.4, "backward": 0.3, "decay": 0.5, "by_time": False},
     ),
     "retrieve.ials.v1": (
-        {"embedding_size": 128, "unobserved": 0.01, "regularization": 0.01, "epochs": 8},
+        {"embedding_size": 64, "unobserved": 0.01, "regularization": 0.01, "epochs": 8},
         {"embedding_size": 64, "unobserved": 0.1, "regularization": 0.003, "epochs": 8},
     ),
     "retrieve.ease.v1": (
