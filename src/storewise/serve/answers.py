@@ -6,17 +6,15 @@ from collections.abc import Mapping
 from typing import Any
 
 import orjson
-from starlette.responses import Response
+from starlette.responses import JSONResponse
 
 
-class Json(Response):
+class Json(JSONResponse):
     """A JSON answer; NaN becomes null, NumPy arrays become lists.
 
     >>> Json({"a": 1}).body
     b'{"a":1}'
     """
-
-    media_type = "application/json"
 
     def __init__(
         self, content: Any, status_code: int = 200, headers: Mapping[str, str] | None = None

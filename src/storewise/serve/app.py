@@ -45,7 +45,7 @@ def create_app(service: Service, *, access: Access | None = None) -> FastAPI:
     )
     errors.install(app)
     for router in ROUTERS:
-        app.include_router(router)
+        app.include_router(router, responses=errors.DESCRIBED)
     app.add_middleware(Gate, access=access or Access())
     app.add_middleware(Timed, telemetry=telemetry)
     return app

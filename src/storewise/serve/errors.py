@@ -46,6 +46,32 @@ def body(kind: str, problem: str, next_step: str, **more: Any) -> dict[str, Any]
     return {"error": {"type": kind, "problem": problem, "next_step": next_step}, **more}
 
 
+_WORDS = {"type": "string"}
+_ERROR = {
+    "type": "object",
+    "required": ["error"],
+    "properties": {
+        "error": {
+            "type": "object",
+            "required": ["type", "problem", "next_step"],
+            "properties": {"type": _WORDS, "problem": _WORDS, "next_step": _WORDS},
+        }
+    },
+}
+DESCRIBED: dict[int | str, dict[str, Any]] = {
+    status: {"description": text, "content": {"application/json": {"schema": _ERROR}}}
+    for status, text in {
+        401: "no key, or a wrong one",
+        403: "not this server's name, or a page of another site",
+        404: "no such product, category or address",
+        413: "too large",
+        422: "a parameter or a body that cannot be used",
+        503: "nothing is published, or the store cannot be used now",
+    }.items()
+}
+"""What the API's description says of errors."""
+
+
 def install(app: FastAPI) -> None:
     """Let an app answer every error in the one shape."""
     app.add_exception_handler(errors.StorewiseError, _storewise)

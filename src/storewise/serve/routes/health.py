@@ -23,7 +23,7 @@ async def ready(service: ServiceOf) -> Json:
     return Json({"status": "ready", "snapshot": service.current().id})
 
 
-@router.get("/metrics")
+@router.get("/metrics", include_in_schema=False)
 async def metrics(request: Request) -> Response:
     """Figures for Prometheus."""
     return Response(request.app.state.telemetry.text(), media_type="text/plain; version=0.0.4; charset=utf-8")

@@ -33,7 +33,7 @@ class Wanted(Config):
     price_min: Minor | None = Field(default=None, description="minor units, inclusive")
     price_max: Minor | None = Field(default=None, description="minor units, inclusive")
     attribute: Annotated[tuple[Id, ...], Field(max_length=20, description="name:value, all must hold")] = ()
-    exclude: Annotated[tuple[Id, ...], Field(max_length=1000)] = ()
+    exclude: Annotated[tuple[Id, ...], Field(max_length=200)] = ()
     in_stock: bool = Field(default=False, description="only products known to be in stock")
     personal: bool = Field(default=True, description="false: use nothing known of this shopper")
     lang: Literal["en", "zh"] | None = None
