@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -96,18 +97,17 @@ def _related(groups: sparse.csr_matrix, k: int, min_support: int, *, by: str, sh
         row, column, support = row[keep], block.indices[keep], block.data[keep].astype(np.float64)
         expected = count[row] * count[column] / max(groups.shape[0], 1)
         lift = (support + shrinkage) / (expected + shrinkage)
-        if by == "cosine":
-            score = support / np.sqrt(count[row] * count[column])
-        else:
-            score = support * np.log(lift)
+        cosine = support / np.sqrt(count[row] * count[column])
+        score = cosine if by == "cosine" else support * np.log(lift)
         better = score > 0
+        better[better] = _could_be_best(row[better], score[better], k)
         row, column, score = row[better], column[better], score[better]
+        support, lift = support[better], lift[better]
         order = np.lexsort((column, -score, row))
-        row, column, score = row[order], column[order], score[order]
-        first = np.searchsorted(row, row)  # where each row begins: rank within the row
-        best = np.arange(len(row)) - first < k
-        lengths += np.bincount(row[best], minlength=n)
-        parts.append((column[best], score[best], support[better][order][best], lift[better][order][best]))
+        place = np.arange(len(row)) - np.searchsorted(row, row)  # rows are in order, so this is the rank
+        order = order[place < k]
+        lengths += np.bincount(row[order], minlength=n)
+        parts.append((column[order], score[order], support[order], lift[order]))
     columns = [np.concatenate([part[i] for part in parts]) if parts else np.empty(0) for i in range(4)]
     indptr = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
     return Related(
@@ -117,6 +117,19 @@ def _related(groups: sparse.csr_matrix, k: int, min_support: int, *, by: str, sh
         columns[2].astype(np.int32),
         columns[3].astype(np.float32),
     )
+
+
+def _could_be_best(
+    row: npt.NDArray[np.int64], score: npt.NDArray[np.float64], k: int
+) -> npt.NDArray[np.bool_]:
+    """False where k entries of the same row are larger: what is left is quick to sort."""
+    kept = np.ones(len(row), bool)
+    borders = np.flatnonzero(np.diff(row)) + 1
+    for start, stop in pairwise([0, *borders.tolist(), len(row)]):
+        if stop - start > k:
+            values = score[start:stop]
+            kept[start:stop] = values >= np.partition(values, -k)[-k]
+    return kept
 
 
 def _co_occurrence(groups: sparse.csr_matrix) -> Iterator[tuple[int, sparse.csr_matrix]]:
