@@ -68,3 +68,14 @@ def test_explicit_zeros_are_not_relevant() -> None:
     relevant = sparse.csr_matrix((np.array([0.0, 1.0]), ([0, 0], [0, 1])), shape=(1, 3))
     assert ranking.recall(np.array([[0, 2]], np.int32), relevant).tolist() == [0.0]
     assert ranking.n_relevant(relevant).tolist() == [1.0]
+
+
+@pytest.mark.parametrize("ties", [0.0, 0.5, 0.999, 1.0])
+@pytest.mark.parametrize("k", [1, 20])
+def test_the_border_of_a_long_row_is_its_kth_largest_value(ties, k):
+    rng = np.random.default_rng(0)
+    scores = rng.standard_normal((40, 5_003)).astype(np.float32)
+    scores[rng.random(scores.shape) < ties] = -np.inf
+    scores[20:][rng.random((20, 5_003)) < ties] = 0.25
+    expected = np.sort(scores, axis=1)[:, -k, None]
+    np.testing.assert_array_equal(ranking._borders(scores, k), expected)
