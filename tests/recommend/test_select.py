@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 from scipy import sparse
 
+import storewise.recommend.select as choosing
 from storewise.core.errors import ConfigError, UnknownName
 from storewise.core.progress import Silent
 from storewise.core.registry import Registry
-from storewise.core.rng import spawn
+from storewise.core.rng import derive_seed, spawn
 from storewise.data.dataset import Dataset
+from storewise.metrics.intervals import Interval
 from storewise.recommend.blend import Pool, cross_fitted, learn
 from storewise.recommend.judge import Judge
 from storewise.recommend.retrieve import COMPONENTS
@@ -88,6 +90,23 @@ def test_little_data_means_simple_methods(customers, expected):
     assert names == expected
     assert f"{customers:,} shoppers" in why
     assert why in select(train, task, budget_s=2, seed=0).reason
+
+
+@pytest.mark.parametrize(("low", "taken"), [(-0.001, False), (0.001, True)])
+def test_fusion_is_taken_only_for_more_than_chance(monkeypatch, low, taken):
+    train, task = tastes(chance=0.4)
+    real, fusing = choosing.paired_difference, derive_seed(1, "fusion") % 2**32
+
+    def measured(ours, theirs, *, seed):
+        return Interval(0.01, low, 0.02) if seed == fusing else real(ours, theirs, seed=seed)
+
+    monkeypatch.setattr(choosing, "paired_difference", measured)
+    # The fusion looks better than anything alone; only the interval of its gain differs.
+    monkeypatch.setattr(choosing, "cross_fitted", lambda pool, rng: np.ones(len(pool.products)))
+    found = select(train, task, candidates=[POPULAR, KNN, USER_KNN, FUSION], budget_s=2, seed=1)
+    assert found.choices[0].name == FUSION
+    assert (found.selected == FUSION) is taken
+    assert ("no more than chance" in found.reason) is not taken
 
 
 def test_enough_data_means_fusion_and_no_repeat_where_seen_products_are_masked():

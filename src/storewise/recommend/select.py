@@ -119,7 +119,9 @@ def select(
         choices.append(tune(name, shop, budget_s=shares[name] * budget_s))
     if FUSION in names and len(choices) > 1:
         left = budget_s - (time.perf_counter() - started)
-        choices += fuse(choices, shop, budget_s=max(left, 0.1 * budget_s))
+        fused, gain = fuse(choices, shop, budget_s=max(left, 0.1 * budget_s))
+        if fused is not None and gain is not None:
+            return _decide([*choices, fused], shop, why, gain)
     return _decide(choices, shop, why)
 
 
@@ -138,8 +140,11 @@ def automatic(train: Dataset, validation: Task) -> tuple[list[str], str]:
     return [POPULAR, *repeats, KNN, IALS, EASE, USER_KNN, FUSION], ""
 
 
-def fuse(choices: Sequence[Choice], shop: Workshop, *, budget_s: float) -> list[Choice]:
-    """A fusion of the choices, valued by cross-fitting; nothing when one member does best alone."""
+def fuse(
+    choices: Sequence[Choice], shop: Workshop, *, budget_s: float
+) -> tuple[Choice | None, Interval | None]:
+    """A fusion of the choices, valued by cross-fitting, and its gain over the best of them; nothing when one
+    member does best alone."""
     started = time.perf_counter()
     with step(shop.progress, "fusing"):
         # Popularity and the like may help little by little; what is hopeless alone and costly is left out.
@@ -147,8 +152,11 @@ def fuse(choices: Sequence[Choice], shop: Workshop, *, budget_s: float) -> list[
         pool = Pool.of(members, shop.judge, depth=FusionConfig().depth)
         weights = learn(pool)
         if np.count_nonzero(weights) < 2:
-            return []
-        value = float(np.nanmean(cross_fitted(pool, spawn(shop.seed, "halves"))))
+            return None, None
+        each = cross_fitted(pool, spawn(shop.seed, "halves"))
+        best = max(choices, key=lambda choice: choice.validation)
+        alone = shop.judge.each(shop.trained[best.name])
+        gain = paired_difference(each, alone, seed=derive_seed(shop.seed, "fusion") % 2**32)
     parts = tuple(
         Member(use=choice.name, config=choice.config.model_dump(), weight=round(float(weight), 4))
         for choice, weight in zip(choices, weights, strict=True)
@@ -158,7 +166,7 @@ def fuse(choices: Sequence[Choice], shop: Workshop, *, budget_s: float) -> list[
     model = Fusion(config)
     model.take([shop.trained[part.use] for part in parts])
     shop.trained[FUSION] = model
-    return [Choice(FUSION, config, value, 1, time.perf_counter() - started)]
+    return Choice(FUSION, config, float(np.nanmean(each)), 1, time.perf_counter() - started), gain
 
 
 def ease_seconds(train: Dataset) -> float:
@@ -182,10 +190,16 @@ def _repeats(train: Dataset, validation: Task) -> bool:
     return bool(data.matrix.nnz < 0.98 * len(data))
 
 
-def _decide(choices: list[Choice], shop: Workshop, why: str) -> Selection:
+def _decide(choices: list[Choice], shop: Workshop, why: str, fused: Interval | None = None) -> Selection:
+    """``fused``: gain of the fusion, which is taken only where that is more than chance: its weights are one
+    more thing that can fit the validation shoppers alone."""
     ranked = sorted(choices, key=lambda choice: -choice.validation)
-    best, task = ranked[0], shop.judge.task
-    told = f"{_short(best.name)} has the best {task.metric}@{task.k} on {len(task):,} validation shoppers"
+    if fused is not None and fused.low <= 0.0:
+        why += f" Fusing adds {_figures(fused)}, no more than chance."
+    best = next(c for c in ranked if c.name != FUSION or fused is None or fused.low > 0.0)
+    task = shop.judge.task
+    place = "the best " if best is ranked[0] else ""
+    told = f"{_short(best.name)} has {place}{task.metric}@{task.k} on {len(task):,} validation shoppers"
     told += f" ({best.validation:.4f})"
     simple = next((choice for choice in ranked if choice.name == POPULAR), None)
     if simple is not None and simple is not best:

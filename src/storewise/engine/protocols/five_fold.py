@@ -13,12 +13,15 @@ from storewise.data.plain import read_ratings
 from storewise.engine.protocols import base
 
 FOLDS = 5
+VALIDATION_FOLDS = 10
+"""A tenth, not a fifth: on data much thinner than the test's, models that gain by density are chosen too
+rarely."""
 
 
 class FiveFold:
     """All ratings count as positive; all products but the user's training ones are ranked, lists of 10.
 
-    Hyper-parameters come from a random fifth of the first fold's training part and serve all folds.
+    Hyper-parameters come from a random tenth of the first fold's training part and serve all folds.
     """
 
     name = "ml100k-5fold"
@@ -31,7 +34,9 @@ class FiveFold:
         base.check_k(self.k, len(ratings.product_ids))
         fold = split.k_fold(len(ratings), FOLDS, seed=seed)
         first = np.flatnonzero(fold != 0)
-        held = split.k_fold(len(first), FOLDS, seed=derive_seed(seed, self.name, "validation")) == 0
+        held = (
+            split.k_fold(len(first), VALIDATION_FOLDS, seed=derive_seed(seed, self.name, "validation")) == 0
+        )
         inner = np.zeros(len(ratings), bool)
         inner[first[~held]] = True
         known = ratings.dataset(inner)
