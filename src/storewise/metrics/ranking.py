@@ -39,7 +39,7 @@ def top_k(scores: npt.NDArray[np.floating], k: int, relevant: sparse.csr_matrix 
     if relevant is not None:
         wanted[_rows(relevant), relevant.indices] = relevant.data != 0
     width = min(k, n)
-    border = _borders(scores, width)
+    border = np.array([kth_largest(row, width) for row in scores], scores.dtype)[:, None]
     rows, columns = np.nonzero((scores >= border) & (scores > -np.inf))
     found, last = scores[rows, columns], wanted[rows, columns]
     above = found > border[rows, 0]
@@ -52,25 +52,25 @@ def top_k(scores: npt.NDArray[np.floating], k: int, relevant: sparse.csr_matrix 
     return lists
 
 
-def _borders(scores: npt.NDArray[np.floating], k: int) -> npt.NDArray[np.floating]:
-    """(b, 1): the k-th largest value of each row.
+def kth_largest(values: npt.NDArray[np.floating], k: int) -> np.floating:
+    """The k-th largest of ``values`` (n,), 1 <= k <= n.
 
-    Rows of scores are often full of ties (-inf, a floor), on which ``np.partition`` is over ten times slower
-    than on different values. The k-th largest of the maxima of blocks is a lower bound of the border; at
-    least k values reach it, so the border is the bound itself unless k values lie above.
+    Scores are often full of ties (-inf, a floor, counts), on which ``np.partition`` is over ten times slower
+    than on different values. The k-th largest of the maxima of blocks is a lower bound; at least k values
+    reach it, so it is the answer unless k values lie above.
+
+    >>> float(kth_largest(np.array([3.0, 9.0, 9.0, 1.0]), 3))
+    3.0
     """
-    b, n = scores.shape
-    blocks = max(8 * k, 512)
-    if n < 4 * blocks:
-        kth: npt.NDArray[np.floating] = np.partition(scores, n - k, axis=1)[:, n - k, None]
-        return kth
-    maxima = np.maximum.reduceat(scores, np.arange(blocks) * n // blocks, axis=1)
-    borders = np.partition(maxima, blocks - k, axis=1)[:, blocks - k, None]
-    for row in range(b):
-        above = scores[row][scores[row] > borders[row]]
-        if len(above) >= k:
-            borders[row] = np.partition(above, len(above) - k)[len(above) - k]
-    return borders
+    n, blocks = len(values), max(8 * k, 512)
+    if n >= 4 * blocks:
+        maxima = np.maximum.reduceat(values, np.arange(blocks) * n // blocks)
+        bound: np.floating = np.partition(maxima, blocks - k)[blocks - k]
+        values = values[values > bound]
+        if len(values) < k:
+            return bound
+    found: np.floating = np.partition(values, len(values) - k)[len(values) - k]
+    return found
 
 
 def _first(

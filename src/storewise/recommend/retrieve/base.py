@@ -13,6 +13,7 @@ from storewise.core.config import Config
 from storewise.core.progress import Progress
 from storewise.data.dataset import Dataset
 from storewise.data.interactions import Histories
+from storewise.metrics.ranking import kth_largest
 from storewise.recommend.request import ItemList, Reason, Request
 
 ConfigT = TypeVar("ConfigT", bound=Config)
@@ -65,14 +66,10 @@ def top_n(
     n = min(n, len(scores))
     if n <= 0:
         return ItemList.empty()
-    if n < len(scores):
+    candidates = np.flatnonzero(scores > -np.inf)
+    if n < len(candidates):
         # Everything at or above the n-th value, so that a tie at the border goes to the smaller index.
-        border = -np.partition(-scores, n - 1)[n - 1]
-        candidates = (
-            np.flatnonzero(scores >= border) if border > -np.inf else np.flatnonzero(scores > -np.inf)
-        )
-    else:
-        candidates = np.flatnonzero(scores > -np.inf)
+        candidates = candidates[scores[candidates] >= kth_largest(scores[candidates], n)]
     order = np.argsort(-scores[candidates], kind="stable")[:n]
     chosen = candidates[order].astype(np.int32)
     return ItemList(chosen, scores[chosen].astype(np.float32, copy=False))

@@ -16,6 +16,7 @@ from storewise.core.registry import Registry
 from storewise.core.rng import spawn
 from storewise.data.dataset import Dataset
 from storewise.data.interactions import Histories
+from storewise.metrics.ranking import kth_largest
 from storewise.recommend.request import ItemList, Reason, Request
 from storewise.recommend.retrieve.base import Retriever, top_n
 
@@ -170,7 +171,11 @@ def scale_of(scores: npt.NDArray[np.float32], depth: int) -> tuple[np.float32, n
     """Mean and standard deviation of the ``depth`` best; (0, inf) of none, spread inf where all are alike."""
     if not len(scores):
         return np.float32(0.0), np.float32(np.inf)
-    best = scores if len(scores) <= depth else np.partition(scores, len(scores) - depth)[-depth:]
+    best = scores
+    if len(scores) > depth:
+        border = kth_largest(scores, depth)
+        best = scores[scores > border]
+        best = np.concatenate([best, np.full(depth - len(best), border, scores.dtype)])
     mean, spread = float(best.mean(dtype=np.float64)), float(best.std(dtype=np.float64))
     return np.float32(mean), np.float32(spread if spread > 1e-9 * (1.0 + abs(mean)) else np.inf)
 
