@@ -16,10 +16,22 @@ from storewise.metrics.intervals import Interval
 from storewise.recommend.blend import Pool, cross_fitted, learn
 from storewise.recommend.judge import Judge
 from storewise.recommend.retrieve import COMPONENTS
-from storewise.recommend.retrieve.fusion import FLOOR, standardise
-from storewise.recommend.select import FUSION, IALS, KNN, POPULAR, REPEAT, USER_KNN, automatic, select
+from storewise.recommend.retrieve.fusion import FLOOR, FusionConfig, Member, standardise
+from storewise.recommend.retrieve.item_knn import ItemKnnConfig
+from storewise.recommend.retrieve.popular import PopularConfig
+from storewise.recommend.select import (
+    FUSION,
+    IALS,
+    KNN,
+    POPULAR,
+    REPEAT,
+    USER_KNN,
+    Selection,
+    automatic,
+    select,
+)
 from storewise.recommend.task import Task
-from storewise.recommend.tune import Workshop, tune
+from storewise.recommend.tune import Choice, Workshop, tune
 
 DAY = 86_400.0
 
@@ -65,19 +77,33 @@ def test_the_reported_value_is_that_of_the_refitted_model():
         assert judge.value(model) == pytest.approx(choice.validation, abs=1e-9), name
 
 
-def test_fusion_is_refitted_with_its_members_and_is_one_of_the_choices():
-    train, task = tastes(chance=0.4)
-    found = select(train, task, candidates=[POPULAR, KNN, USER_KNN, FUSION], budget_s=4, seed=1)
-    names = [choice.name for choice in found.choices]
-    assert [c.validation for c in found.choices] == sorted(
-        (c.validation for c in found.choices), reverse=True
+def test_a_fusion_is_refitted_with_the_models_that_stand_beside_it():
+    train, _ = tastes(chance=0.4)
+    knn = ItemKnnConfig(decay=0.2, neighbours=20)
+    fusion = FusionConfig(
+        members=(Member(use=KNN, config=knn.model_dump(), weight=0.7), Member(use=POPULAR, weight=0.3))
     )
-    assert FUSION in names
-    models = found.refit(train, seed=1)
-    alone = found.refit(train, seed=1, names=[FUSION])
+    choices = (
+        Choice(FUSION, fusion, 0.3, 1, 0.0),
+        Choice(KNN, knn, 0.2, 1, 0.0),
+        Choice(POPULAR, PopularConfig(), 0.1, 1, 0.0),
+    )
+    selection = Selection(choices, FUSION, "")
+    models = selection.refit(train, seed=1)
+    assert list(models) == [FUSION, KNN, POPULAR]
+    assert models[FUSION].members[0] is models[KNN]  # trained once
+    alone = selection.refit(train, seed=1, names=[FUSION])
+    assert list(alone) == [FUSION]
     histories = train.histories(np.arange(20))
     np.testing.assert_array_equal(models[FUSION].scores(histories), alone[FUSION].scores(histories))
-    assert set(found.refit(train, seed=1, names=[POPULAR])) == {POPULAR}
+
+
+def test_all_candidates_are_choices_best_first():
+    train, task = tastes(chance=0.4)
+    found = select(train, task, candidates=[POPULAR, KNN, USER_KNN, FUSION], budget_s=3, seed=1)
+    values = [choice.validation for choice in found.choices]
+    assert values == sorted(values, reverse=True)
+    assert {POPULAR, KNN, USER_KNN} <= {choice.name for choice in found.choices}
 
 
 @pytest.mark.parametrize(
