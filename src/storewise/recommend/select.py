@@ -206,10 +206,10 @@ def _decide(choices: list[Choice], shop: Workshop, why: str, fused: Interval | N
         gain = _gain(shop, best.name)
         margin = f"popular has {simple.validation:.4f}, the difference is {_figures(gain)}"
         if gain.low <= 0.0:
-            why = f"No method is better than popularity by more than chance: {told}, {margin}. {why}"
+            why = f"No method is better than popularity by more than chance: {told}, {margin}. {why.strip()}"
             return Selection(tuple(ranked), POPULAR, why.strip())
         told += f"; {margin}"
-    return Selection(tuple(ranked), best.name, f"{told}. {why}".strip())
+    return Selection(tuple(ranked), best.name, f"{told}. {why.strip()}".strip())
 
 
 def _gain(shop: Workshop, name: str) -> Interval:
