@@ -37,7 +37,7 @@ from storewise.engine.provenance import machine, version
 from storewise.engine.publish import publish
 from storewise.engine.recommend import Ask
 from storewise.engine.registry import registry
-from storewise.engine.serving import Service, load_manifest
+from storewise.engine.serving.service import Service, load_manifest
 from storewise.engine.train import train
 
 END = datetime(2024, 12, 31, tzinfo=UTC)

@@ -37,8 +37,8 @@ from storewise.engine.protocols import base
 from storewise.engine.protocols.leave_last_out import LeaveLastOut
 from storewise.engine.registry import registry
 from storewise.metrics.intervals import Interval
+from storewise.recommend.choose.task import Task
 from storewise.recommend.retrieve.base import Retriever
-from storewise.recommend.task import Task
 
 Scores = npt.NDArray[np.float32]
 Scorer = Callable[[Histories], Scores]

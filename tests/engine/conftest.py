@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from storewise.engine.serving import Service
+from storewise.engine.serving.service import Service
 from storewise.testing import small_shop
 
 

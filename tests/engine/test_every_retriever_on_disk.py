@@ -11,7 +11,7 @@ from storewise.core import artifact
 from storewise.core.rng import spawn
 from storewise.data.interactions import Histories
 from storewise.engine.registry import registry
-from storewise.engine.snapshot import restore_retriever, retriever_artifact
+from storewise.engine.serving.snapshot import restore_retriever, retriever_artifact
 from storewise.recommend.request import Request
 from storewise.recommend.retrieve.base import Retriever
 from storewise.testing.retriever import shop

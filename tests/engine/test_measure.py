@@ -12,8 +12,8 @@ from storewise.data.interactions import Histories
 from storewise.engine import measure
 from storewise.engine.protocols import base
 from storewise.metrics import ranking
+from storewise.recommend.choose.task import Task
 from storewise.recommend.retrieve.base import Retriever
-from storewise.recommend.task import Task
 
 
 class Fixed(Retriever[Config]):

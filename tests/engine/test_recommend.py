@@ -17,10 +17,10 @@ from storewise.core.errors import NothingPublished
 from storewise.data.interactions import Histories
 from storewise.data.schema import EVENTS, PRODUCTS, ShopTables
 from storewise.data.stores import Store
-from storewise.engine.live import Live
 from storewise.engine.recommend import Answer, Ask, Recommender
-from storewise.engine.serving import Service, load_manifest, untrained_events
-from storewise.engine.snapshot import Snapshot
+from storewise.engine.serving.live import Live
+from storewise.engine.serving.service import Service, load_manifest, untrained_events
+from storewise.engine.serving.snapshot import Snapshot
 from storewise.recommend.eligibility import Filters
 from storewise.recommend.request import ItemList, Reason, Request
 from storewise.recommend.retrieve.base import Retriever

@@ -23,7 +23,7 @@ from storewise.engine.pipeline import Pipeline, Policy, Selection, Use
 from storewise.engine.publish import check, publish, rollback
 from storewise.engine.published import ARTIFACTS, point_to, read_pointer, read_snapshot, snapshots
 from storewise.engine.registry import registry
-from storewise.engine.serving import Service, load_manifest
+from storewise.engine.serving.service import Service, load_manifest
 from storewise.engine.validation import validation_of
 from storewise.testing.small_shop import END, PIPELINE, START, open_service, open_store, tables, train_on
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storewise.engine.catalogue import Catalogue
+from storewise.engine.serving.catalogue import Catalogue
 from storewise.recommend.eligibility import Eligibility, Filters
 
 ROWS = [

@@ -49,7 +49,7 @@ def _open(shop: Path) -> Store:
 
 def _loader(store: Store) -> Load:
     from storewise.engine.registry import registry
-    from storewise.engine.serving import load_manifest
+    from storewise.engine.serving.service import load_manifest
 
     return lambda manifest: load_manifest(store, manifest, registry())
 

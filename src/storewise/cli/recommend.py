@@ -20,9 +20,9 @@ def recommend(
     """The list that the serving snapshot gives a customer, with reasons. Nothing is logged."""
     import orjson
 
-    from storewise.engine.answer import payload
     from storewise.engine.recommend import Ask
-    from storewise.engine.serving import Service
+    from storewise.engine.serving.answer import payload
+    from storewise.engine.serving.service import Service
 
     service = Service.open(shop, clock=None)
     try:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 if TYPE_CHECKING:
-    from storewise.engine.serving import Service
+    from storewise.engine.serving.service import Service
 
 OLD_DAYS = 30
 
@@ -31,7 +31,7 @@ def serve(
 ) -> None:
     """Answer over HTTP until interrupted. A newly published snapshot is taken over without a pause."""
     from storewise.core.clock import system_clock
-    from storewise.engine.serving import Service
+    from storewise.engine.serving.service import Service
     from storewise.serve.auth import Access
     from storewise.serve.run import run
 
@@ -45,7 +45,7 @@ def serve(
 
 def _warn_of_age(service: Service) -> None:
     """Recency, cadence and what just rests are reckoned from now: a shop of the past would look asleep."""
-    from storewise.engine.serving import end_of_data
+    from storewise.engine.serving.service import end_of_data
 
     end = end_of_data(service.store)
     if end is not None and (days := (service.clock() - end).days) > OLD_DAYS:

@@ -29,7 +29,7 @@ def train(
     from storewise.engine.pipeline import read_pipeline
     from storewise.engine.provenance import version
     from storewise.engine.registry import registry
-    from storewise.engine.serving import serving_manifest
+    from storewise.engine.serving.service import serving_manifest
     from storewise.engine.train import train as run
 
     components = registry()

@@ -27,7 +27,7 @@ from storewise.metrics.intervals import Interval, paired_difference
 from storewise.recommend.retrieve.base import Retriever
 
 if TYPE_CHECKING:
-    from storewise.recommend.select import Selection
+    from storewise.recommend.choose.select import Selection
 
 POPULAR = "retrieve.popular.v1"
 TUNING_SHARE = 0.6  # of the time budget; the rest is for training again and for the test
@@ -123,7 +123,7 @@ def answer_question(
     progress: Progress,
 ) -> dict[str, Any]:
     """Choose, train again, test: ``{"reason", "rows"}`` of one question."""
-    from storewise.recommend.select import select
+    from storewise.recommend.choose.select import select
 
     selection = select(
         question.train,

@@ -15,8 +15,8 @@ from storewise.core.progress import Progress, Silent
 from storewise.data.dataset import Dataset
 from storewise.metrics import beyond, intervals, ranking
 from storewise.metrics.intervals import Interval
+from storewise.recommend.choose.task import Task
 from storewise.recommend.retrieve.base import Retriever
-from storewise.recommend.task import Task
 
 BATCH = 512
 BEYOND = ("novelty", "diversity")

@@ -10,10 +10,10 @@ import numpy as np
 
 from storewise.core.clock import Clock, fixed_clock, system_clock
 from storewise.core.errors import NothingPublished, StateError, StorewiseError, UnknownName
-from storewise.engine.live import Live
 from storewise.engine.published import Manifest, Pointer, point_to, read_pointer, read_snapshot, snapshots
 from storewise.engine.recommend import Ask, Recommender
-from storewise.engine.snapshot import Snapshot, moment
+from storewise.engine.serving.live import Live
+from storewise.engine.serving.snapshot import Snapshot, moment
 
 SAMPLE = 50
 Load = Callable[[Manifest], Snapshot]

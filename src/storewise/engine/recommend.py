@@ -19,8 +19,8 @@ import structlog
 
 from storewise.core.clock import Clock, seconds
 from storewise.data.interactions import Floats, Histories, Ints, Weights
-from storewise.engine.live import WEIGHTS, Live, LiveEvent, customer_key, session_key
-from storewise.engine.snapshot import Snapshot
+from storewise.engine.serving.live import WEIGHTS, Live, LiveEvent, customer_key, session_key
+from storewise.engine.serving.snapshot import Snapshot
 from storewise.recommend.eligibility import Filters, Mask
 from storewise.recommend.request import ItemList, Reason, Request
 

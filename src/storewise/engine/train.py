@@ -22,14 +22,14 @@ from storewise.data.dataset import Dataset
 from storewise.data.schema import TABLES
 from storewise.data.shop import build
 from storewise.data.stores import Store
-from storewise.engine import snapshot as parts
 from storewise.engine.history import History
 from storewise.engine.pipeline import Pipeline
 from storewise.engine.published import ARTIFACTS, Manifest, write_snapshot
+from storewise.engine.serving import snapshot as parts
 from storewise.engine.validation import Row, Validation, validation_of
+from storewise.recommend.choose.select import Selection, select
 from storewise.recommend.related import bought_together, similar
 from storewise.recommend.retrieve.base import Retriever
-from storewise.recommend.select import Selection, select
 
 POPULAR = "retrieve.popular.v1"
 

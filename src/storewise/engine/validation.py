@@ -14,8 +14,8 @@ from storewise.engine.history import History
 from storewise.engine.measure import answer, as_json, figures
 from storewise.engine.pipeline import Pipeline
 from storewise.engine.protocols.base import over, task_of
+from storewise.recommend.choose.task import Task
 from storewise.recommend.retrieve.base import Retriever
-from storewise.recommend.task import Task
 
 DAY_S = 86_400.0
 METRICS = ("ndcg", "recall", "map", "hit")

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 import storewise
-from storewise.engine.serving import Service
+from storewise.engine.serving.service import Service
 from storewise.serve import errors
 from storewise.serve.auth import Access, Gate
 from storewise.serve.routes import ROUTERS

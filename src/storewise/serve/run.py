@@ -8,14 +8,14 @@ import sys
 import structlog
 import uvicorn
 
-from storewise.engine.serving import Service
+from storewise.engine.serving.service import Service
 from storewise.serve.app import create_app
 from storewise.serve.auth import Access
 
 # A thread that computes (loading a snapshot, writing events) hands the interpreter over after this time.
 # The default of 5 ms would show in the slowest answers.
 SWITCH_S = 0.001
-# Full collections are rare: the long-lived objects are frozen after each load (see engine/current.py).
+# Full collections are rare: the long-lived objects are frozen after each load (see engine/serving/current.py).
 GC_THRESHOLDS = (20_000, 20, 100)
 
 

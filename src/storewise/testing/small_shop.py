@@ -21,7 +21,7 @@ from storewise.data.stores import Store
 from storewise.engine.pipeline import Pipeline, Use
 from storewise.engine.published import Manifest, point_to
 from storewise.engine.registry import registry
-from storewise.engine.serving import Service
+from storewise.engine.serving.service import Service
 from storewise.engine.train import train
 
 START = datetime(2024, 1, 1, tzinfo=UTC)

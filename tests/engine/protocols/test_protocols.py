@@ -17,7 +17,7 @@ from storewise.engine.protocols.item_stratified import ItemStratified
 from storewise.engine.protocols.leave_last_out import LeaveLastOut
 from storewise.engine.protocols.lists import Lists
 from storewise.engine.protocols.user_shares import UserShares
-from storewise.recommend.task import Task
+from storewise.recommend.choose.task import Task
 
 Pairs = set[tuple[int, int]]
 

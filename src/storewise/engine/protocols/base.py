@@ -19,7 +19,7 @@ from storewise.core.errors import ConfigError, DataError
 from storewise.data.dataset import Dataset
 from storewise.data.interactions import Interactions
 from storewise.data.split import HEATS, heat
-from storewise.recommend.task import Task
+from storewise.recommend.choose.task import Task
 
 Mask = npt.NDArray[np.bool_]
 

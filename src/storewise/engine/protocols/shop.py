@@ -11,7 +11,7 @@ from storewise.data import split
 from storewise.data.dataset import Dataset
 from storewise.engine.history import History, read_history
 from storewise.engine.protocols import base
-from storewise.recommend.task import Task
+from storewise.recommend.choose.task import Task
 
 
 class ShopByTime:

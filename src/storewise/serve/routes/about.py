@@ -10,8 +10,8 @@ from fastapi import APIRouter
 
 from storewise.engine.evaluate import FOLDER
 from storewise.engine.published import read_pointer
-from storewise.engine.serving import Service
-from storewise.engine.snapshot import moment
+from storewise.engine.serving.service import Service
+from storewise.engine.serving.snapshot import moment
 from storewise.serve.answers import Json
 from storewise.serve.routes.ask import ServiceOf
 

@@ -7,8 +7,8 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from storewise.core.errors import UnknownName
-from storewise.engine.catalogue import Catalogue
-from storewise.engine.serving import Service
+from storewise.engine.serving.catalogue import Catalogue
+from storewise.engine.serving.service import Service
 
 
 async def service_of(request: Request) -> Service:

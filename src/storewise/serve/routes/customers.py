@@ -9,8 +9,8 @@ import polars as pl
 from fastapi import APIRouter, Path, Query
 
 from storewise.core.clock import seconds
-from storewise.engine.serving import Service
-from storewise.engine.snapshot import Snapshot, moment
+from storewise.engine.serving.service import Service
+from storewise.engine.serving.snapshot import Snapshot, moment
 from storewise.serve.answers import Json
 from storewise.serve.routes.ask import ServiceOf
 

@@ -10,7 +10,7 @@ import orjson
 from fastapi import APIRouter, Request
 
 from storewise.core.errors import InputError
-from storewise.engine.events import Batch, EventIn
+from storewise.engine.serving.events import Batch, EventIn
 from storewise.serve.answers import Json
 from storewise.serve.errors import body
 from storewise.serve.routes.ask import ServiceOf

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Path, Query
 
 from storewise.core.errors import UnknownName
 from storewise.data.interactions import Histories
-from storewise.engine.snapshot import Snapshot
+from storewise.engine.serving.snapshot import Snapshot
 from storewise.recommend.eligibility import Filters
 from storewise.recommend.related import Related
 from storewise.recommend.request import Request

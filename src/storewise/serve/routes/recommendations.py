@@ -9,10 +9,10 @@ from pydantic import Field
 
 from storewise.core.config import Config, parse
 from storewise.core.errors import InputError
-from storewise.engine.answer import payload
-from storewise.engine.reasons import language
 from storewise.engine.recommend import Ask
-from storewise.engine.serving import Service
+from storewise.engine.serving.answer import payload
+from storewise.engine.serving.reasons import language
+from storewise.engine.serving.service import Service
 from storewise.recommend.eligibility import Filters
 from storewise.serve.answers import Json
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from storewise.core.errors import LimitExceeded
-from storewise.engine.events import Border
+from storewise.engine.serving.events import Border
 
 NOW = datetime(2024, 5, 1, 12, tzinfo=UTC)
 BORDER = Border({"p"}.__contains__, lambda name: f"C({name})", lambda name: f"S({name})", "GBP")

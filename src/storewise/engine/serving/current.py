@@ -11,7 +11,7 @@ import structlog
 
 from storewise.core.errors import NothingPublished, StorewiseError
 from storewise.engine.published import POINTER
-from storewise.engine.snapshot import Snapshot
+from storewise.engine.serving.snapshot import Snapshot
 
 log = structlog.get_logger(__name__)
 Mark = tuple[int, int, int]

@@ -13,7 +13,7 @@ from pydantic import AliasChoices, ConfigDict, Field, model_validator
 from storewise.core.clock import seconds
 from storewise.core.config import Config, parse
 from storewise.core.errors import ConfigError, InputError, LimitExceeded
-from storewise.engine.live import LiveRow, customer_key, session_key
+from storewise.engine.serving.live import LiveRow, customer_key, session_key
 
 BATCH = 1_000
 AHEAD = timedelta(minutes=5)  # how far a shop's clock may run ahead of ours
@@ -127,7 +127,7 @@ class Border:
 
 
 def live_row(row: Mapping[str, Any]) -> LiveRow:
-    """What :meth:`storewise.engine.live.Live.add` takes, of a row of the store."""
+    """What :meth:`storewise.engine.serving.live.Live.add` takes, of a row of the store."""
     customer, session = row["customer_id"], row["session_id"]
     key = customer_key(customer) if customer is not None else session_key(session)
     return key, seconds(row["at"]), row["product_id"], str(row["kind"]), int(row["quantity"] or 1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from storewise.engine.catalogue import Catalogue
+from storewise.engine.serving.catalogue import Catalogue
 from storewise.recommend.request import Reason
 
 Language = Literal["en", "zh"]

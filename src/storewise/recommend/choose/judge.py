@@ -9,8 +9,8 @@ import numpy.typing as npt
 from scipy import sparse
 
 from storewise.metrics import ranking
+from storewise.recommend.choose.task import Task
 from storewise.recommend.retrieve.base import Retriever
-from storewise.recommend.task import Task
 
 CELLS = 16_000_000
 """Scores in memory at a time."""

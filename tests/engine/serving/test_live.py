@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from storewise.engine.live import Live
+from storewise.engine.serving.live import Live
 
 
 def ids(live: Live, *keys: str | None) -> list[str]:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from storewise.data.privacy import Pseudonyms
-from storewise.engine.shoppers import Shoppers
+from storewise.engine.serving.shoppers import Shoppers
 
 KEYED = Pseudonyms(bytes(32))
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from storewise.core.errors import StateError, StoreError
-from storewise.engine.writer import Writer
+from storewise.engine.serving.writer import Writer
 
 
 class Disk:

@@ -18,15 +18,15 @@ from storewise.core.registry import Registry
 from storewise.data.privacy import Pseudonyms
 from storewise.data.shop import dataset
 from storewise.data.stores import Store
-from storewise.engine.current import Current
-from storewise.engine.events import Batch, Border, live_row
-from storewise.engine.live import Live
 from storewise.engine.published import Manifest, read_pointer, read_snapshot
 from storewise.engine.recommend import Answer, Ask, Recommender
 from storewise.engine.registry import registry as all_components
-from storewise.engine.shoppers import Keyed, Shoppers
-from storewise.engine.snapshot import RECENT_S, Snapshot, load, moment
-from storewise.engine.writer import Writer
+from storewise.engine.serving.current import Current
+from storewise.engine.serving.events import Batch, Border, live_row
+from storewise.engine.serving.live import Live
+from storewise.engine.serving.shoppers import Keyed, Shoppers
+from storewise.engine.serving.snapshot import RECENT_S, Snapshot, load, moment
+from storewise.engine.serving.writer import Writer
 
 
 def load_manifest(store: Store, manifest: Manifest, registry: Registry) -> Snapshot:
@@ -160,7 +160,7 @@ class Service:
     # ── events ───────────────────────────────────────────────────────────────────────────────────────────
 
     def check_events(self, events: Sequence[Any]) -> Batch:
-        """See :meth:`storewise.engine.events.Border.check`."""
+        """See :meth:`storewise.engine.serving.events.Border.check`."""
         return self._border.check(events, self.clock())
 
     def write_events(self, rows: Sequence[Mapping[str, Any]]) -> Future[set[str]]:

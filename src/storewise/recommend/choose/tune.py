@@ -13,12 +13,12 @@ from storewise.core.progress import Progress
 from storewise.core.registry import Registry
 from storewise.core.rng import derive_seed, spawn
 from storewise.data.dataset import Dataset
-from storewise.recommend.judge import Judge
+from storewise.recommend.choose.judge import Judge
+from storewise.recommend.choose.spaces import SPACES, STARTS
 from storewise.recommend.retrieve.base import Retriever
 from storewise.recommend.retrieve.co_counts import CoCounts
 from storewise.recommend.retrieve.ease import Ease
 from storewise.recommend.retrieve.item_knn import ItemKnn
-from storewise.recommend.spaces import SPACES, STARTS
 
 if TYPE_CHECKING:
     from optuna import Study, Trial

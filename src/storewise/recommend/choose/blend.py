@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from storewise.metrics import ranking
-from storewise.recommend.judge import CELLS, Judge
+from storewise.recommend.choose.judge import CELLS, Judge
+from storewise.recommend.choose.task import Task
 from storewise.recommend.retrieve.base import Retriever
 from storewise.recommend.retrieve.fusion import FLOOR, standardise
-from storewise.recommend.task import Task
 
 STEPS = (0.0, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5)
 LEAST_GAIN = 0.002

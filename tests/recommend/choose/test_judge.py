@@ -7,9 +7,9 @@ import pytest
 from scipy import sparse
 
 from storewise.metrics import ranking
-from storewise.recommend.judge import Judge, hits_at_rank
+from storewise.recommend.choose.judge import Judge, hits_at_rank
+from storewise.recommend.choose.task import Task
 from storewise.recommend.retrieve.popular import Popular
-from storewise.recommend.task import Task
 from storewise.testing.retriever import shop
 
 
@@ -33,7 +33,7 @@ def test_masks_seen_products_batch_by_batch(monkeypatch):
     relevant = sparse.csr_matrix(np.random.default_rng(1).random((50, 40)) < 0.2, dtype=np.float32)
     task = Task(data.histories(who), relevant, data.interactions.matrix[who], k=5)
     expected = ranking.ndcg(ranking.top_k(task.mask(model.scores(task.histories)), 5, relevant), relevant)
-    monkeypatch.setattr("storewise.recommend.judge.CELLS", 300)
+    monkeypatch.setattr("storewise.recommend.choose.judge.CELLS", 300)
     judge = Judge(task, most=100, rng=np.random.default_rng(0))
     np.testing.assert_allclose(judge.each(model), expected)
     assert judge.value(model) == pytest.approx(np.nanmean(expected))

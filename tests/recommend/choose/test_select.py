@@ -6,20 +6,16 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-import storewise.recommend.select as choosing
+import storewise.recommend.choose.select as choosing
 from storewise.core.errors import ConfigError, UnknownName
 from storewise.core.progress import Silent
 from storewise.core.registry import Registry
 from storewise.core.rng import derive_seed, spawn
 from storewise.data.dataset import Dataset
 from storewise.metrics.intervals import Interval
-from storewise.recommend.blend import Pool, cross_fitted, learn
-from storewise.recommend.judge import Judge
-from storewise.recommend.retrieve import COMPONENTS
-from storewise.recommend.retrieve.fusion import FLOOR, FusionConfig, Member, standardise
-from storewise.recommend.retrieve.item_knn import ItemKnnConfig
-from storewise.recommend.retrieve.popular import PopularConfig
-from storewise.recommend.select import (
+from storewise.recommend.choose.blend import Pool, cross_fitted, learn
+from storewise.recommend.choose.judge import Judge
+from storewise.recommend.choose.select import (
     FUSION,
     IALS,
     KNN,
@@ -30,8 +26,12 @@ from storewise.recommend.select import (
     automatic,
     select,
 )
-from storewise.recommend.task import Task
-from storewise.recommend.tune import Choice, Workshop, tune
+from storewise.recommend.choose.task import Task
+from storewise.recommend.choose.tune import Choice, Workshop, tune
+from storewise.recommend.retrieve import COMPONENTS
+from storewise.recommend.retrieve.fusion import FLOOR, FusionConfig, Member, standardise
+from storewise.recommend.retrieve.item_knn import ItemKnnConfig
+from storewise.recommend.retrieve.popular import PopularConfig
 
 DAY = 86_400.0
 

@@ -8,8 +8,8 @@ import pytest
 
 from storewise.core.registry import Registry
 from storewise.data.dataset import Dataset
+from storewise.recommend.choose.spaces import SPACES, STARTS, has_clock
 from storewise.recommend.retrieve import COMPONENTS
-from storewise.recommend.spaces import SPACES, STARTS, has_clock
 from storewise.testing.retriever import shop
 
 REGISTRY = Registry(COMPONENTS)

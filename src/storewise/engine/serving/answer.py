@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from storewise.engine.reasons import Language, render
 from storewise.engine.recommend import Answer
+from storewise.engine.serving.reasons import Language, render
 
 
 def payload(answer: Answer, language: Language = "en") -> dict[str, Any]:

@@ -19,14 +19,14 @@ from storewise.core.registry import Registry
 from storewise.core.rng import derive_seed, spawn
 from storewise.data.dataset import Dataset
 from storewise.metrics.intervals import Interval, paired_difference
-from storewise.recommend.blend import Pool, cross_fitted, learn
-from storewise.recommend.judge import Judge
+from storewise.recommend.choose.blend import Pool, cross_fitted, learn
+from storewise.recommend.choose.judge import Judge
+from storewise.recommend.choose.spaces import has_clock
+from storewise.recommend.choose.task import Task
+from storewise.recommend.choose.tune import Choice, Workshop, tune
 from storewise.recommend.retrieve import COMPONENTS
 from storewise.recommend.retrieve.base import Retriever
 from storewise.recommend.retrieve.fusion import Fusion, FusionConfig, Member
-from storewise.recommend.spaces import has_clock
-from storewise.recommend.task import Task
-from storewise.recommend.tune import Choice, Workshop, tune
 
 POPULAR, REPEAT, FUSION = "retrieve.popular.v1", "retrieve.repeat.v1", "retrieve.fusion.v1"
 KNN, USER_KNN = "retrieve.item_knn.v1", "retrieve.user_knn.v1"
