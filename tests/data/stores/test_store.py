@@ -271,3 +271,17 @@ def test_what_cannot_be_written_is_a_store_error(store: Store) -> None:
     with pytest.raises(StoreError, match=r"UNIQUE constraint failed.*Nothing was changed"):
         store.log_decisions([row | {"decision_id": "d2"}, row])
     assert store.decisions().height == 1
+
+
+def test_a_warm_store_appends_without_reading_the_past(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    store.ingest(tables(events(20)), "test")
+    store.warm()
+    scans = []
+    from storewise.data.stores.segments import Segments
+
+    scan = Segments.scan
+    monkeypatch.setattr(Segments, "scan", lambda self, parts: scans.append(parts) or scan(self, parts))
+    assert store.append_events(events(3, prefix="new")).accepted == 3
+    assert scans == []
+    assert store.append_events(events(3)).duplicates == 3  # a match is confirmed in the files
+    assert len(scans) == 1

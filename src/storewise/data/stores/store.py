@@ -160,6 +160,11 @@ class Store:
             new_ids = self._log.append(connection, rows)
         return Appended(len(new_ids), len(rows) - len(new_ids), frozenset(new_ids))
 
+    def warm(self) -> None:
+        """Load the ids of past events, which the first append would otherwise wait for."""
+        with self._read() as connection:
+            self._log.taken(connection, [])
+
     def log_decisions(self, decisions: Sequence[Mapping[str, Any]]) -> None:
         """Write decisions in one transaction.
 

@@ -130,6 +130,7 @@ class Service:
     def start(self) -> None:
         """Load what is published and watch it from now on."""
         self._products = frozenset(self.store.products()["product_id"].to_list())
+        self.store.warm()
         self.current.start()
 
     def load_once(self) -> None:
