@@ -14,6 +14,7 @@ from storewise.core.errors import DataError
 Ints = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float64]
 Weights = npt.NDArray[np.float32]
+DAY_S = 86_400.0
 
 
 @dataclass(frozen=True)
@@ -114,6 +115,15 @@ class Interactions:
             self.customers[rows], self.products[rows], self.at[rows], self.weight[rows],
             self.n_customers, self.n_products, self.ordered,
         )  # fmt: skip
+
+    def latest(self, days: float | None) -> Interactions:
+        """The events of the last so many days before ``end``, over the same customers and products (None: all).
+
+        >>> shop = Interactions.build([0, 0], [0, 1], at=[0, 2 * DAY_S], n_customers=1, n_products=2)
+        >>> shop.latest(1).products.tolist(), len(shop.latest(None))
+        ([1], 2)
+        """
+        return self if days is None else self.select(self.at >= self.end - days * DAY_S)
 
     def histories(self, customers: npt.ArrayLike, *, now: npt.ArrayLike | None = None) -> Histories:
         """What these customers did, in time order. ``now`` (scalar or (b,)) defaults to the end of the

@@ -127,7 +127,8 @@ def test_fusion_is_taken_only_for_more_than_chance(monkeypatch, low, taken):
         return Interval(0.01, low, 0.02) if seed == fusing else real(ours, theirs, seed=seed)
 
     monkeypatch.setattr(choosing, "paired_difference", measured)
-    # The fusion looks better than anything alone; only the interval of its gain differs.
+    # There is a fusion, and it looks better than anything alone; only the interval of its gain differs.
+    monkeypatch.setattr(choosing, "learn", lambda pool: np.full(pool.parts.shape[2], 1 / pool.parts.shape[2]))
     monkeypatch.setattr(choosing, "cross_fitted", lambda pool, rng: np.ones(len(pool.products)))
     found = select(train, task, candidates=[POPULAR, KNN, USER_KNN, FUSION], budget_s=2, seed=1)
     assert found.choices[0].name == FUSION

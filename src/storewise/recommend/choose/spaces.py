@@ -42,6 +42,14 @@ def _recency(trial: Trial, dataset: Dataset, low: float = 1e-3) -> Values:
     return found
 
 
+def _window(trial: Trial, dataset: Dataset) -> Values:
+    """How far back to learn from; nothing where there is no clock."""
+    if not has_clock(dataset):
+        return {}
+    days = trial.suggest_categorical("window_days", [0, 14, 30, 60, 120, 365])
+    return {"window_days": days or None}
+
+
 def item_knn(trial: Trial, dataset: Dataset) -> Values:
     found: Values = {
         "activity": trial.suggest_float("activity", 0.0, 1.0, step=0.1),
@@ -53,7 +61,7 @@ def item_knn(trial: Trial, dataset: Dataset) -> Values:
         found["gap"] = trial.suggest_float("gap", 0.0, 1.5, step=0.1)
         found["backward"] = trial.suggest_float("backward", 0.0, 1.0, step=0.1)
         found["window"] = int(np.clip(PAIRS // max(len(dataset.interactions), 1), 10, 100))
-    return found | _recency(trial, dataset)
+    return found | _recency(trial, dataset) | _window(trial, dataset)
 
 
 def ials(trial: Trial, dataset: Dataset) -> Values:
@@ -62,7 +70,7 @@ def ials(trial: Trial, dataset: Dataset) -> Values:
         "unobserved": trial.suggest_float("unobserved", 1e-3, 0.5, log=True),
         "regularization": trial.suggest_float("regularization", 5e-4, 0.1, log=True),
         "epochs": trial.suggest_int("epochs", 4, 10, step=2),
-    }
+    } | _window(trial, dataset)
 
 
 def ease(trial: Trial, dataset: Dataset) -> Values:
@@ -77,16 +85,20 @@ def ease(trial: Trial, dataset: Dataset) -> Values:
         found["together_s"] = trial.suggest_float("together_s", 30.0, 7 * DAY_S, log=True)
     if has_values(dataset):
         found["emphasis"] = trial.suggest_float("emphasis", 0.0, 0.3)
-    return found | _recency(trial, dataset, low=1e-4)
+    return found | _recency(trial, dataset, low=1e-4) | _window(trial, dataset)
 
 
 def user_knn(trial: Trial, dataset: Dataset) -> Values:
-    return {
-        "rarity": trial.suggest_float("rarity", 0.0, 1.2),
-        "activity": trial.suggest_float("activity", 0.0, 1.0),
-        "target_power": trial.suggest_float("target_power", 0.0, 0.8),
-        "neighbours": trial.suggest_int("neighbours", 50, 2_000, log=True),
-    } | _recency(trial, dataset)
+    return (
+        {
+            "rarity": trial.suggest_float("rarity", 0.0, 1.2),
+            "activity": trial.suggest_float("activity", 0.0, 1.0),
+            "target_power": trial.suggest_float("target_power", 0.0, 0.8),
+            "neighbours": trial.suggest_int("neighbours", 50, 2_000, log=True),
+        }
+        | _recency(trial, dataset)
+        | _window(trial, dataset)
+    )
 
 
 def bpr(trial: Trial, dataset: Dataset) -> Values:
@@ -96,7 +108,7 @@ def bpr(trial: Trial, dataset: Dataset) -> Values:
         "regularization": trial.suggest_float("regularization", 1e-3, 0.3, log=True),
         "negative_power": trial.suggest_float("negative_power", 0.0, 1.0),
         "epochs": trial.suggest_int("epochs", 5, 40, log=True),
-    }
+    } | _window(trial, dataset)
 
 
 def popular(trial: Trial, dataset: Dataset) -> Values:
@@ -128,29 +140,31 @@ SPACES: Mapping[str, Callable[[Trial, Dataset], Values]] = {
 STARTS: Mapping[str, tuple[Values, ...]] = {
     "retrieve.item_knn.v1": (
         {"activity": 0.4, "source_power": 0.6, "target_power": 0.4, "shrinkage": 10.0,
-         "gap": 0.0, "backward": 1.0, "decay": 0.01, "by_time": False},
+         "gap": 0.0, "backward": 1.0, "decay": 0.01, "by_time": False, "window_days": 30},
         {"activity": 0.1, "source_power": 0.8, "target_power": 0.1, "shrinkage": 20.0,
-         "gap": 0.4, "backward": 0.3, "decay": 0.5, "by_time": False},
+         "gap": 0.4, "backward": 0.3, "decay": 0.5, "by_time": False, "window_days": 0},
     ),
     "retrieve.ials.v1": (
-        {"embedding_size": 64, "unobserved": 0.01, "regularization": 0.01, "epochs": 8},
-        {"embedding_size": 64, "unobserved": 0.1, "regularization": 0.003, "epochs": 8},
+        {"embedding_size": 64, "unobserved": 0.01, "regularization": 0.01, "epochs": 8, "window_days": 0},
+        {"embedding_size": 64, "unobserved": 0.1, "regularization": 0.003, "epochs": 8, "window_days": 60},
     ),
     "retrieve.ease.v1": (
         {"regularization": 100.0, "dropout": 0.0, "activity": 0.4, "target_power": 0.0, "together": 0.0,
-         "together_s": 600.0, "emphasis": 0.0, "decay": 0.1, "by_time": False},
+         "together_s": 600.0, "emphasis": 0.0, "decay": 0.1, "by_time": False, "window_days": 30},
         {"regularization": 500.0, "dropout": 0.0, "activity": 0.0, "target_power": 0.0, "together": 0.0,
-         "together_s": 600.0, "emphasis": 0.0, "decay": 0.01, "by_time": False},
+         "together_s": 600.0, "emphasis": 0.0, "decay": 0.01, "by_time": False, "window_days": 0},
         {"regularization": 50.0, "dropout": 1.0, "activity": 0.2, "target_power": 0.0, "together": 0.6,
-         "together_s": 600.0, "emphasis": 0.1, "decay": 1e-4, "by_time": False},
+         "together_s": 600.0, "emphasis": 0.1, "decay": 1e-4, "by_time": False, "window_days": 0},
     ),
     "retrieve.user_knn.v1": (
         {"rarity": 0.5, "activity": 0.5, "target_power": 0.2, "neighbours": 500, "decay": 0.1,
-         "by_time": False},
+         "by_time": False, "window_days": 30},
+        {"rarity": 0.5, "activity": 0.5, "target_power": 0.2, "neighbours": 500, "decay": 0.1,
+         "by_time": False, "window_days": 0},
     ),
     "retrieve.bpr.v1": (
         {"embedding_size": 64, "learning_rate": 0.05, "regularization": 0.02, "negative_power": 0.5,
-         "epochs": 10},
+         "epochs": 10, "window_days": 0},
     ),
     "retrieve.popular.v1": ({"half_life_days": 1_000.0, "category_weight": 0.01},),
     "retrieve.repeat.v1": ({"horizon_days": 14.0, "prior_gaps": 2.0},),

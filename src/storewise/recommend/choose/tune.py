@@ -56,16 +56,24 @@ class Workshop:
     trained: dict[str, Retriever[Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.counts = CoCounts(self.dataset.interactions)
+        self._counts: dict[float | None, CoCounts] = {}
+
+    def counts(self, window_days: float | None) -> CoCounts:
+        """The counts of a window; those of two windows at a time are kept."""
+        if window_days not in self._counts:
+            while len(self._counts) > 1:
+                self._counts.pop(next(iter(self._counts)))
+            self._counts[window_days] = CoCounts(self.dataset.interactions.latest(window_days))
+        return self._counts[window_days]
 
     def train(self, name: str, config: Mapping[str, Any], *, final: bool = False) -> Retriever[Any]:
         """A trained model; trials keep all neighbours, the final one is what ``train`` would give."""
         model = self.registry.create(name, config)
         assert isinstance(model, Retriever)
         if isinstance(model, ItemKnn):
-            model.fit(self.counts, prune=final)
+            model.fit(self.counts(model.config.window_days), prune=final)
         elif isinstance(model, Ease):
-            model.fit(self.counts)
+            model.fit(self.counts(model.config.window_days))
         else:
             model.train(self.dataset, rng=spawn(self.seed, name))
         return model

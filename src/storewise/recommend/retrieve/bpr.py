@@ -45,7 +45,7 @@ class Bpr(Factors[BprConfig]):
         self._bias: Matrix | None = None  # (n_products,)
 
     def train(self, dataset: Dataset, *, rng: np.random.Generator, progress: Progress | None = None) -> None:
-        c, x = self.config, dataset.interactions.matrix
+        c, x = self.config, dataset.interactions.latest(self.config.window_days).matrix
         n = x.shape[1]
         scale = 1.0 / np.sqrt(c.embedding_size)
         draw = rng.standard_normal((2, n, c.embedding_size)) * 0.1 * scale

@@ -56,7 +56,7 @@ class Ease(ItemItem[EaseConfig]):
     Config = EaseConfig
 
     def train(self, dataset: Dataset, *, rng: np.random.Generator, progress: Progress | None = None) -> None:
-        self.fit(CoCounts(dataset.interactions), progress=progress)
+        self.fit(CoCounts(dataset.interactions.latest(self.config.window_days)), progress=progress)
 
     def fit(self, counts: CoCounts, *, progress: Progress | None = None) -> None:
         """Train from counts that may be shared by many configs."""

@@ -16,8 +16,11 @@ from storewise.recommend.retrieve.base import Retriever
 
 
 class FactorConfig(Config):
+    """``window_days``: only events of the last so many days are learned from (None: all)."""
+
     embedding_size: int = Field(default=64, ge=1, le=4_096)
     epochs: int = Field(default=15, ge=0)
+    window_days: float | None = Field(default=None, gt=0.0)
 
 
 ConfigT = TypeVar("ConfigT", bound=FactorConfig)

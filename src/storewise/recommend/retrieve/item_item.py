@@ -23,11 +23,13 @@ class ItemItemConfig(Config):
     """How a history is weighted when it is asked: ``decay`` per step back (a step is a change of time, so the
     lines of one basket are one step, and an unordered set is one step in all) and, for real times, the
     half-life in days (None: time does not matter). ``emphasis``: how much more an entry counts for each
-    standard deviation that its rating or quantity lies above the shopper's own mean."""
+    standard deviation that its rating or quantity lies above the shopper's own mean. ``window_days``: only
+    events of the last so many days are learned from (None: all): in season, old company misleads."""
 
     decay: float = Field(default=0.0, ge=0.0, le=20.0)
     half_life_days: float | None = Field(default=None, gt=0.0)
     emphasis: float = Field(default=0.0, ge=0.0, le=1.0)
+    window_days: float | None = Field(default=None, gt=0.0)
 
 
 ConfigT = TypeVar("ConfigT", bound=ItemItemConfig)

@@ -55,7 +55,7 @@ class ItemKnn(ItemItem[ItemKnnConfig]):
 
     def train(self, dataset: Dataset, *, rng: np.random.Generator, progress: Progress | None = None) -> None:
         with step(progress or Silent(), "item neighbourhood"):
-            self.fit(CoCounts(dataset.interactions))
+            self.fit(CoCounts(dataset.interactions.latest(self.config.window_days)))
 
     def fit(self, counts: CoCounts, *, prune: bool = True) -> None:
         """Train from counts that may be shared by many configs. ``prune=False`` keeps every neighbour, which

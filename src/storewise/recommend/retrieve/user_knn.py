@@ -50,7 +50,7 @@ class UserKnn(Retriever[UserKnnConfig]):
 
     def train(self, dataset: Dataset, *, rng: np.random.Generator, progress: Progress | None = None) -> None:
         with step(progress or Silent(), "user neighbourhood"):
-            self._take(dataset.interactions.matrix.copy())
+            self._take(dataset.interactions.latest(self.config.window_days).matrix.copy())
 
     def state(self) -> Arrays:
         """``indptr``, ``indices`` of the customers' choices and ``n_products``."""
