@@ -54,7 +54,7 @@ class Setting:
     epochs: int = 1
 
 
-ITERATED = tuple(Setting(r, e) for e in (3, 6, 12) for r in (0.003, 0.01, 0.03))
+ITERATED = tuple(Setting(r, e) for e in (1, 2, 3, 6, 12) for r in (0.003, 0.01, 0.03))
 SOLVED = tuple(Setting(r) for r in (50.0, 150.0, 500.0))
 
 
