@@ -93,7 +93,7 @@ def main() -> None:
         rows = measure(Path(scratch), options.appends)
     result = {
         "benchmark": "ingest",
-        "command": shlex.join(["python", *sys.argv]),
+        "command": shlex.join(["python", "-m", "benchmarks.ingest", *sys.argv[1:]]),
         "version": version(),
         "machine": machine(),
         "rows": rows,

@@ -259,7 +259,7 @@ def main() -> None:
         "benchmark": "serving",
         "about": f"Lists of 12 from a generated shop of {args.products:,} products and {args.customers:,} customers, one "
         f"server process. Load of the machine when it began: {busy:.1f}.",
-        "command": shlex.join(["python", *sys.argv]),
+        "command": shlex.join(["python", "-m", "benchmarks.serving", *sys.argv[1:]]),
         "version": version(),
         "machine": machine(),
         "data": data,
