@@ -162,3 +162,16 @@ def test_great_negative_weights_survive_pruning():
     for row in range(len(whole)):
         if kept[row].any():
             assert np.abs(whole[row][kept[row]]).min() >= np.abs(whole[row][~kept[row]]).max() - 1e-9
+
+
+def test_the_largest_of_a_dense_block_are_those_of_a_full_sort():
+    from storewise.recommend.retrieve.ease import _largest
+
+    block = np.random.default_rng(4).standard_normal((7, 30)).astype(np.float32)
+    block[:, 3] = 0.0
+    found = _largest(block, 5)
+    for row in range(7):
+        best = np.sort(np.argsort(-np.abs(block[row]))[:5])
+        assert found.indices[found.indptr[row] : found.indptr[row + 1]].tolist() == best.tolist()
+        assert found[row].toarray()[0, best].tolist() == block[row, best].tolist()
+    np.testing.assert_array_equal(_largest(block, 99).toarray(), block)

@@ -78,8 +78,7 @@ class Ease(ItemItem[EaseConfig]):
 def _exact(gram: sparse.csr_matrix, diagonal: npt.NDArray[np.float32], neighbours: int) -> sparse.csr_matrix:
     """All columns from one inverse. Memory: one dense n² float32, which the factor and inverse overwrite."""
     n = gram.shape[0]
-    dense = np.zeros((n, n), np.float32, order="F")
-    dense[gram.indices, np.repeat(np.arange(n), np.diff(gram.indptr))] = gram.data
+    dense = gram.toarray().T  # symmetric; transposed it lies in LAPACK's order
     np.fill_diagonal(dense, diagonal)
     with threadpool_limits(limits=1 if n > SAFE_BLAS else None, user_api="blas"):
         factor, _ = linalg.lapack.spotrf(dense, lower=1, overwrite_a=1)
@@ -92,8 +91,22 @@ def _exact(gram: sparse.csr_matrix, diagonal: npt.NDArray[np.float32], neighbour
         block = np.tril(lower[start:stop], start) + np.triu(lower[:, start:stop].T, start + 1)
         block *= scale
         block[np.arange(stop - start), np.arange(start, stop)] = 0.0
-        parts.append(keep_largest(sparse.csr_matrix(block), neighbours, signed=False))
+        parts.append(_largest(block, neighbours))
     return sparse.csr_matrix(sparse.vstack(parts, format="csr"))
+
+
+def _largest(block: npt.NDArray[np.float32], per_row: int) -> sparse.csr_matrix:
+    """The ``per_row`` entries of greatest size of each row of a dense block; zeros are not kept."""
+    b, n = block.shape
+    if per_row >= n:
+        return sparse.csr_matrix(block)
+    columns = np.argpartition(np.abs(block), n - per_row, axis=1)[:, n - per_row :].astype(np.int32)
+    columns.sort(axis=1)
+    values = np.take_along_axis(block, columns, axis=1)
+    indptr = np.arange(0, (b + 1) * per_row, per_row)
+    found = sparse.csr_matrix((values.ravel(), columns.ravel(), indptr), shape=(b, n))
+    found.eliminate_zeros()
+    return found
 
 
 def _local(
