@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from storewise.engine.serving.service import Service
+from storewise.testing import small_shop
 
 PROJECT = Path(__file__).resolve().parents[1]
 
@@ -17,3 +22,26 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real data at {folder}")
     return folder
+
+
+@pytest.fixture(scope="session")
+def trained_shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the small shop, trained and published; copy it before writing."""
+    folder = tmp_path_factory.mktemp("trained") / "shop"
+    small_shop.make_shop(folder)
+    return folder
+
+
+@pytest.fixture
+def shop(trained_shop: Path, tmp_path: Path) -> Path:
+    """A copy for one test."""
+    return Path(shutil.copytree(trained_shop, tmp_path / "shop"))
+
+
+@pytest.fixture
+def service(shop: Path) -> Iterator[Service]:
+    """The shop, answering at its last moment."""
+    found = small_shop.open_service(shop)
+    found.start()
+    yield found
+    found.close()
