@@ -26,7 +26,12 @@ SPEED = {"training_speed": "training-speed", "serving": "serving", "ingest": "in
 
 def quality_command(run: Quality, data_root: Path, *, minutes: float | None, seed: int) -> list[str]:
     """The command line of a quality run, as anybody would type it."""
-    data = [] if run.data is None else ["--data", str(data_root / run.data)]
+    data: list[str] = []
+    if run.data is not None:
+        paths = {option: data_root / run.data / file for option, file in run.files.items()}
+        data = [part for option, path in (paths or {"data": data_root / run.data}).items()
+                for part in (f"--{option}", str(path))]  # fmt: skip
+    data += [part for option, value in run.options.items() for part in (f"--{option}", value)]
     budget = f"{minutes if minutes is not None else run.minutes:g}"
     out = ["--json", str((RESULTS / run.file).relative_to(HERE.parent))]
     return ["storewise", "benchmark", run.protocol, *data, "--minutes", budget, "--seed", str(seed), *out]

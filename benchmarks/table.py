@@ -29,8 +29,8 @@ and the test is asked once. Brackets are 95 % bootstrap intervals over users. Th
 validation chose, and it alone is the claim. Protocols and metrics: [evaluation](evaluation.md).
 """
 HEADINGS = {
-    "en": ("Protocol", "Metric", "Storewise [95 %]", "Goal", "Best published", "Popularity"),
-    "zh": ("评测", "指标", "Storewise [95 %]", "目标", "已发表最佳", "热门基线"),
+    "en": ("Protocol", "Metric", "Storewise [95 %]", "Goal", "Best published", "Simple rule"),
+    "zh": ("评测", "指标", "Storewise [95 %]", "目标", "已发表最佳", "简单基线"),
 }
 
 
@@ -61,15 +61,25 @@ def summary(language: str) -> str:
         report = load(str(run.file))
         if report is None:
             continue
-        rows: list[Report] = report["rows"]
-        lines.extend(_line(_summary_cells(run, rows, goal)) for goal in run.goals)
+        lines.extend(_line(_summary_cells(run, _rows_of(report, goal), goal)) for goal in run.goals)
     return "\n".join(lines) + "\n"
 
 
+def _rows_of(report: Report, goal: Goal) -> list[Report]:
+    """The rows of the section that a goal is about."""
+    if goal.section is None:
+        return list(report["rows"])
+    return next(list(part["rows"]) for part in report["others"] if part["question"] == goal.section)
+
+
+def _is_of(row: Report, goal: Goal) -> bool:
+    return bool(row["selected"]) if goal.model is None else row["model"] == goal.model
+
+
 def _summary_cells(run: Quality, rows: list[Report], goal: Goal) -> list[str]:
-    chosen = next(row for row in rows if row["selected"])["metrics"][goal.metric]
+    chosen = next(row for row in rows if _is_of(row, goal))["metrics"][goal.metric]
     return [
-        run.title,
+        run.title if goal.model is None else f"{run.title}, {goal.model}",
         goal.metric,
         f"**{figure(chosen)}**",
         _goal(goal, chosen["value"]),
@@ -86,9 +96,14 @@ def _goal(goal: Goal, value: float) -> str:
 
 
 def _simple(rows: Iterable[Report], metric: str) -> str:
-    """The simple rule's figure: popularity, or the means for ratings."""
-    found = [row for row in rows if row["model"].split(".")[1] in ("popular", "means")]
+    """The simple rule's figure."""
+    found = [row for row in rows if is_simple(row) and metric in row["metrics"]]
     return figure(found[0]["metrics"][metric], interval=False) if found else "–"
+
+
+def is_simple(row: Report) -> bool:
+    """Whether a row is the simple rule that stands beside the clever ones: popularity or means, or so marked."""
+    return bool(row.get("simple", row["model"].split(".")[1:2] in (["popular"], ["means"])))
 
 
 def figure(found: Mapping[str, float | None], *, interval: bool = True) -> str:
@@ -102,7 +117,7 @@ def figure(found: Mapping[str, float | None], *, interval: bool = True) -> str:
 
 
 def _short(value: float) -> str:
-    text = f"{value:.4f}"
+    text = f"{value:.4f}" if abs(value) < 100 else f"{value:,.0f}"
     return text[1:] if text.startswith("0.") else text
 
 
@@ -123,10 +138,10 @@ def _section(run: Quality, report: Report) -> str:
 
 def _rows(section: Report) -> str:
     rows: list[Report] = section["rows"]
-    names = list(rows[0]["metrics"])
+    names = list(dict.fromkeys(name for row in rows for name in row["metrics"]))
     lines = [_line(["Model", *names, "seconds"]), _line(["---"] + ["---:"] * (len(names) + 1))]
     for row in rows:
-        cells = [figure(row["metrics"][name]) for name in names]
+        cells = [figure(row["metrics"][name]) if name in row["metrics"] else "" for name in names]
         model = row["model"]
         if row["selected"]:
             model, cells = f"**{model}**", [f"**{cell}**" for cell in cells]
@@ -137,7 +152,7 @@ def _rows(section: Report) -> str:
 def _groups(section: Report) -> list[str]:
     """The chosen and the popular row by group of shoppers."""
     rows: list[Report] = [row for row in section["rows"] if row.get("groups")]
-    shown = [row for row in rows if row["selected"] or row["model"].split(".")[1] == "popular"]
+    shown = [row for row in rows if row["selected"] or is_simple(row)]
     if not shown:
         return []
     names = list(shown[0]["metrics"])[:2]

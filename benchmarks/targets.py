@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 
 @dataclass(frozen=True)
 class Goal:
     """``reach``: the figure to reach (at most it for errors, at least it otherwise; None: report only).
-    ``published``: the best published figure for the protocol, in words."""
+    ``published``: the best published figure for the protocol, in words. ``model``: the row whose figure it is
+    (None: the one that validation chose), ``section``: the question it belongs to (None: the claim)."""
 
     metric: str
     reach: float | None
     published: str = ""
+    model: str | None = None
+    section: str | None = None
 
     def met_by(self, value: float) -> bool:
         """Errors have to be small, everything else large."""
@@ -24,7 +28,8 @@ class Goal:
 
 @dataclass(frozen=True)
 class Quality:
-    """One run of ``storewise benchmark``. ``data``: folder under the data root, None for embedded data."""
+    """One run of ``storewise benchmark``. ``data``: folder under the data root, None for embedded data.
+    ``files``: option → path under that folder, for protocols that read several; ``options``: plain options."""
 
     name: str
     protocol: str
@@ -32,6 +37,8 @@ class Quality:
     data: str | None
     goals: tuple[Goal, ...]
     minutes: float = 30.0
+    files: Mapping[str, str] = field(default_factory=dict)
+    options: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def file(self) -> Path:

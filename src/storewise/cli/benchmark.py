@@ -13,6 +13,17 @@ def benchmark(
     data: Annotated[
         Path | None, typer.Option(help="File or folder of the data (online-retail: embedded by default).")
     ] = None,
+    catalogue: Annotated[
+        Path | None, typer.Option(help="Products: CSV, Parquet or JSON lines (search, labels).")
+    ] = None,
+    judgements: Annotated[
+        Path | None, typer.Option(help="CSV of query, product id and grade (search).")
+    ] = None,
+    train: Annotated[Path | None, typer.Option(help="Training part, where a protocol has two files.")] = None,
+    test: Annotated[Path | None, typer.Option(help="Test part, where a protocol has two files.")] = None,
+    images: Annotated[Path | None, typer.Option(help="Photos: Parquet of id and bytes (labels).")] = None,
+    label: Annotated[str | None, typer.Option(help="Column to predict (labels).")] = None,
+    split: Annotated[str | None, typer.Option(help="Column that says train or test (labels).")] = None,
     json: Annotated[Path | None, typer.Option(help="Write the report to this file.")] = None,
     models: Annotated[
         str | None, typer.Option(help="Comma-separated components; default: what the engine would choose.")
@@ -27,10 +38,11 @@ def benchmark(
     from storewise.cli.reports import print_rows
     from storewise.core.progress import Bars
     from storewise.engine.benchmark import run, write
+    from storewise.engine.protocols.inputs import Inputs
 
     report = run(
         protocol,
-        data,
+        Inputs(data, catalogue, judgements, train, test, images, label, split),
         models=None if models is None else [name.strip() for name in models.split(",") if name.strip()],
         minutes=minutes,
         seed=seed,

@@ -10,14 +10,16 @@ from rich.table import Table
 from rich.text import Text
 
 SHOWN = 4
+NOTHING = {"value": None}
 FILE_WIDTH = 160  # of the table when nobody watches a terminal
 
 
 def print_rows(title: str, section: Mapping[str, Any]) -> None:
     """One line for each model, each figure with its 95 % interval, the chosen one in bold."""
     rows: Sequence[Mapping[str, Any]] = section["rows"]
-    names = [name for name in rows[0]["metrics"] if not name.startswith(("novelty", "diversity"))][:SHOWN]
-    names += [name for name in rows[0]["metrics"] if name.startswith("coverage") and name not in names]
+    every = list(dict.fromkeys(name for row in rows for name in row["metrics"]))
+    names = [name for name in every if not name.startswith(("novelty", "diversity"))][:SHOWN]
+    names += [name for name in every if name.startswith("coverage") and name not in names]
     table = Table(title=title, title_justify="left")
     table.add_column("Model", overflow="fold")
     for name in names:
@@ -25,7 +27,7 @@ def print_rows(title: str, section: Mapping[str, Any]) -> None:
     table.add_column("Seconds", justify="right")
     for row in rows:
         style = "bold green" if row["selected"] else ""
-        cells = [Text(_figure(row["metrics"][name]), style) for name in names]
+        cells = [Text(_figure(row["metrics"].get(name, NOTHING)), style) for name in names]
         mark = " ← chosen" if row["selected"] else ""
         table.add_row(Text(row["model"] + mark, style), *cells, Text(f"{row['seconds']:.0f}"))
     console = Console()

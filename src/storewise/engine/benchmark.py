@@ -22,6 +22,7 @@ from storewise.core.errors import ConfigError
 from storewise.core.progress import Progress, Silent
 from storewise.engine import measure, protocols, provenance
 from storewise.engine.protocols.base import Question, RankingProtocol
+from storewise.engine.protocols.inputs import Inputs
 from storewise.engine.registry import component_names, registry
 from storewise.metrics.intervals import Interval, paired_difference
 from storewise.recommend.retrieve.base import Retriever
@@ -35,7 +36,7 @@ TUNING_SHARE = 0.6  # of the time budget; the rest is for training again and for
 
 def run(
     name: str,
-    path: Path | None,
+    inputs: Inputs | Path | None,
     *,
     models: Sequence[str] | None = None,
     minutes: float = 30.0,
@@ -43,7 +44,7 @@ def run(
     command: str = "",
     progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """Run protocol ``name`` on the data at ``path`` within about ``minutes``.
+    """Run protocol ``name`` on ``inputs`` (a bare path stands for its ``data``) within about ``minutes``.
 
     ``models``: component names, in full or the middle part (``ease``); None is what the engine would choose.
 
@@ -56,21 +57,23 @@ def run(
     watching = progress or Silent()
     started = time.perf_counter()
     budget_s = tuning_budget_s(minutes)
-    if name in protocols.RATING:
-        body = protocols.RATING[name].run(
-            path, models=models, budget_s=budget_s, seed=seed, progress=watching
-        )
+    given = inputs if isinstance(inputs, Inputs) else Inputs(data=inputs)
+    if name in protocols.STUDIES:
+        study = protocols.STUDIES[name]
+        given.refuse_others(name, study.reads)
+        body = study.run(given, models=models, budget_s=budget_s, seed=seed, progress=watching)
     else:
+        given.refuse_others(name, ("data",))
         chosen = None if models is None else component_names(models, "retrieve")
         protocol = protocols.RANKING[name]
-        questions = protocol.questions(path, seed=seed)
+        questions = protocol.questions(given.data, seed=seed)
         body = ranking_body(
             protocol, questions, models=chosen, budget_s=budget_s, seed=seed, progress=watching
         )
     return {
         "protocol": name,
         "data": body.pop("data"),
-        "path": None if path is None else str(path),
+        "path": None if given.data is None else str(given.data),
         "command": command,
         "version": provenance.version(),
         "machine": provenance.machine(),

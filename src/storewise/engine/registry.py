@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache
 
+from storewise import understand
 from storewise.core.registry import Registry
 from storewise.recommend import ratings, retrieve
 
@@ -16,7 +17,7 @@ def registry() -> Registry:
     >>> "retrieve.popular.v1" in list(registry())
     True
     """
-    return Registry(retrieve.COMPONENTS, ratings.COMPONENTS, plugins=True)
+    return Registry(retrieve.COMPONENTS, ratings.COMPONENTS, understand.COMPONENTS, plugins=True)
 
 
 def component_names(models: Sequence[str], role: str) -> list[str]:

@@ -7,6 +7,7 @@ import difflib
 from storewise.core.errors import UnknownName
 from storewise.engine.protocols.base import Fold, Question, RankingProtocol
 from storewise.engine.protocols.five_fold import FiveFold
+from storewise.engine.protocols.inputs import Inputs, Study
 from storewise.engine.protocols.item_stratified import ItemStratified
 from storewise.engine.protocols.leave_last_out import LeaveLastOut
 from storewise.engine.protocols.lists import Lists
@@ -26,8 +27,8 @@ RANKING: dict[str, RankingProtocol] = {
         ShopByTime("shop"),
     )
 }
-RATING: dict[str, RatingFolds] = {"ml100k-rmse": RatingFolds()}
-NAMES = (*RANKING, *RATING)
+STUDIES: dict[str, Study] = {study.name: study for study in (RatingFolds(),)}
+NAMES = (*RANKING, *STUDIES)
 
 
 def check_name(name: str) -> None:
@@ -42,4 +43,14 @@ def check_name(name: str) -> None:
         raise UnknownName(f"There is no protocol {name!r}.", next_step=hint)
 
 
-__all__ = ["NAMES", "RANKING", "RATING", "Fold", "Question", "RankingProtocol", "RatingFolds", "check_name"]
+__all__ = [
+    "NAMES",
+    "RANKING",
+    "STUDIES",
+    "Fold",
+    "Inputs",
+    "Question",
+    "RankingProtocol",
+    "Study",
+    "check_name",
+]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from storewise.data import split
 from storewise.data.dataset import Dataset
 from storewise.data.plain import Ratings, read_ratings
 from storewise.engine.protocols import base
+from storewise.engine.protocols.inputs import Inputs
 from storewise.engine.registry import component_names
 from storewise.metrics import intervals
 from storewise.metrics.intervals import Interval
@@ -36,21 +36,17 @@ class RatingFolds:
 
     name = "ml100k-rmse"
     about = "random 5-fold over all ratings, rating prediction"
+    reads = ("data",)
 
     def run(
-        self,
-        path: Path | None,
-        *,
-        models: Sequence[str] | None,
-        budget_s: float,
-        seed: int,
-        progress: Progress,
+        self, inputs: Inputs, *, models: Sequence[str] | None, budget_s: float, seed: int, progress: Progress
     ) -> dict[str, Any]:
-        """The body of the report: ``data``, ``about``, ``question``, ``reason``, ``rows``, ``others``.
+        """See :meth:`storewise.engine.protocols.inputs.Study.run`.
 
         Raises:
             DataError: when the file has no ratings.
         """
+        path = inputs.data
         ratings = read_ratings(base.entry(path, "u.data", "ratings.csv", "ratings.dat"))
         if ratings.values is None:
             raise DataError(f"{path} has no ratings.", next_step="Give lines of user, item, rating.")
