@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -28,10 +28,12 @@ WEIGHTS = {
 
 
 class Bm25fConfig(Config):
-    """``k1``: how fast repetition saturates; ``b``: how much long fields are discounted, 0 to 1."""
+    """``k1``: how fast repetition saturates; ``b``: how much long texts are discounted, 0 to 1; ``lengths``: whether
+    each field's length is judged by itself, or that of the whole product."""
 
     k1: float = Field(default=1.2, gt=0, le=20)
     b: float = Field(default=0.6, ge=0, le=1)
+    lengths: Literal["each", "whole"] = "whole"
     weights: dict[str, float] = Field(default_factory=lambda: dict(WEIGHTS))
 
 
@@ -41,7 +43,8 @@ class Bm25f:
 
     score(q, d) = Σ_{t ∈ q} idf(t) · x / (k1 + x), with x = Σ_f w_f · tf_{t,f,d} / (1 − b + b · len_{f,d} / mean len_f)
     and idf(t) = ln(1 + (N − n_t + ½) / (n_t + ½)) of the n_t products that hold t in a field of positive weight.
-    The mean is over the products that have the field.
+    The mean is over the products that have the field. With ``lengths="whole"`` (Robertson, Zaragoza & Taylor, 2004)
+    one length Σ_f w_f · len_{f,d} stands for all fields.
 
     >>> index = TextIndex.build({"title": ["red lamp", "red shoe"], "description": ["", "shoe for a lamp"]})
     >>> scores = Bm25f.of(index, Bm25fConfig(weights={"title": 3.0, "description": 1.0})).word("lamp")
@@ -51,30 +54,24 @@ class Bm25f:
 
     index: TextIndex
     matrix: sparse.csr_matrix  # (n_words, n_products)
+    idf: npt.NDArray[np.float32]  # (n_words,)
 
     @classmethod
     def of(cls, index: TextIndex, config: Bm25fConfig | None = None) -> Bm25f:
         """Weigh the counts of an index."""
         config = config or Bm25fConfig()
         total = sparse.csr_matrix((len(index.words), index.n_products), dtype=np.float32)
-        for name, counts in index.counts.items():
-            weight = config.weights.get(name, 1.0)
+        used = {name: np.float32(config.weights.get(name, 1.0)) for name in index.counts}
+        whole = sum(weight * index.lengths[name] for name, weight in used.items())
+        for name, weight in used.items():
             if weight > 0:
-                total = total + _discounted(counts, index.lengths[name], weight, config.b)
+                lengths = index.lengths[name] if config.lengths == "each" else whole
+                total = total + _discounted(index.counts[name], lengths, weight, config.b)
         total = sparse.csr_matrix(total)
         held = np.diff(total.indptr)
         idf = np.log1p((index.n_products - held + 0.5) / (held + 0.5)).astype(np.float32)
         total.data = np.repeat(idf, held) * total.data / (np.float32(config.k1) + total.data)
-        return cls(index, total)
-
-    @cached_property
-    def best(self) -> npt.NDArray[np.float32]:
-        """(n_words,): the highest score that a word gives any product."""
-        found = np.zeros(len(self.index.words), np.float32)
-        filled = np.flatnonzero(np.diff(self.matrix.indptr))
-        if len(filled):
-            found[filled] = np.maximum.reduceat(self.matrix.data, self.matrix.indptr[filled])
-        return found
+        return cls(index, total, idf)
 
     def row(self, number: int) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]:
         """Products that hold word ``number``, and its score in each."""
@@ -92,14 +89,14 @@ class Bm25f:
 
 
 def _discounted(
-    counts: sparse.csr_matrix, lengths: npt.NDArray[np.float32], weight: float, b: float
+    counts: sparse.csr_matrix, lengths: npt.NDArray[np.float32], weight: np.float32, b: float
 ) -> sparse.csr_matrix:
     filled = lengths[lengths > 0]
     mean = float(filled.mean()) if len(filled) else 1.0
     discount = (1 - b + b * lengths / mean).astype(np.float32)
     found = counts.copy()
     # b = 1 and an empty field would divide by zero, but an empty field has no counts either.
-    found.data = np.float32(weight) * found.data / discount[found.indices]
+    found.data = weight * found.data / discount[found.indices]
     return found
 
 

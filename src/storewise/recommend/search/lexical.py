@@ -26,7 +26,8 @@ class Lexical:
 def score(weighed: Bm25f, wanted: Sequence[Wanted]) -> Lexical:
     """Add up words; of a word's alternatives the highest counts in each product.
 
-    An alternative of several words counts where all are held: the mean of their scores times its weight.
+    An alternative of several words counts where all are held: the mean of their scores times its weight. None counts
+    as rarer than the word's first alternative: a compound that two products hold must not outweigh the words typed.
 
     >>> from storewise.recommend.search.analyser import query_words
     >>> from storewise.recommend.search.index import TextIndex
@@ -45,10 +46,11 @@ def score(weighed: Bm25f, wanted: Sequence[Wanted]) -> Lexical:
             coverage[products] += np.float32(only.weight)
             continue
         best, held = np.zeros(n, np.float32), np.zeros(n, np.float32)
-        for option in word.alternatives:
+        rarity = [float(weighed.idf[list(option.words)].mean()) for option in word.alternatives]
+        for option, rare in zip(word.alternatives, rarity, strict=True):
             products, values = _all_of(weighed, option.words)
             weight = np.float32(option.weight)
-            best[products] = np.maximum(best[products], weight * values)
+            best[products] = np.maximum(best[products], weight * min(1.0, rarity[0] / rare) * values)
             held[products] = np.maximum(held[products], weight)
         scores += best
         coverage += held
