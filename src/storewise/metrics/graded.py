@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 
-def graded_ndcg(ranked: Sequence[int], grades: Mapping[int, float], k: int, *, condensed: bool = False) -> float:
+def graded_ndcg(
+    ranked: Sequence[int], grades: Mapping[int, float], k: int, *, condensed: bool = False
+) -> float:
     """NDCG@k with gain 2^g − 1 and discount log2(rank + 1) (Burges et al., 2005); the ideal list is the judged ones.
 
     A product that was not judged has grade 0. ``condensed`` leaves such products out of the list first (Sakai,

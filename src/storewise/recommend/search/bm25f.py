@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -62,7 +62,9 @@ class Bm25f:
         config = config or Bm25fConfig()
         total = sparse.csr_matrix((len(index.words), index.n_products), dtype=np.float32)
         used = {name: np.float32(config.weights.get(name, 1.0)) for name in index.counts}
-        whole = sum(weight * index.lengths[name] for name, weight in used.items())
+        whole = np.zeros(index.n_products, np.float32)
+        for name, weight in used.items():
+            whole += weight * index.lengths[name]
         for name, weight in used.items():
             if weight > 0:
                 lengths = index.lengths[name] if config.lengths == "each" else whole
@@ -100,15 +102,23 @@ def _discounted(
     return found
 
 
-def views(fields: Mapping[str, object]) -> dict[str, dict[str, float]]:
-    """Field weights for several looks at the same product: each field alone, without attributes, and all alike.
+def views(fields: Iterable[str], *, k1: float = 1.0, b: float = 0.5) -> dict[str, Bm25fConfig]:
+    """Several looks at the same product, all fields of a look with equal weight.
 
-    >>> sorted(views({"title": 1, "attributes": 1}))
-    ['all', 'attributes', 'core', 'title']
+    Each field alone; ``core``: without attributes; ``all``: everything but the names of what a product has; ``text``:
+    that without ids. ``core.each`` and ``all.each`` judge each field's length by itself.
+
+    >>> sorted(views(["title", "attributes"]))
+    ['all', 'all.each', 'attributes', 'core', 'core.each', 'text', 'title']
     """
-    wordy = ("attributes", "features")
-    zero = dict.fromkeys(fields, 0.0)
-    found = {name: {**zero, name: 1.0} for name in fields}
-    found["core"] = {name: 0.0 if name in wordy else 1.0 for name in fields}
-    found["all"] = {name: 0.0 if name == "features" else 1.0 for name in fields}
+    names = list(fields)
+    without = {"core": ("attributes", "features"), "all": ("features",), "text": ("features", "id")}
+    chosen = {name: {name} for name in names}
+    chosen |= {name: set(names) - set(left) or set(names) for name, left in without.items()}
+    found = {
+        look: Bm25fConfig(k1=k1, b=b, weights={name: float(name in used) for name in names})
+        for look, used in chosen.items()
+    }
+    for look in ("core", "all"):
+        found[f"{look}.each"] = found[look].model_copy(update={"lengths": "each"})
     return found

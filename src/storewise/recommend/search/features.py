@@ -11,7 +11,7 @@ import numpy.typing as npt
 from scipy import sparse
 
 from storewise.recommend.search.analyser import index_words, query_words
-from storewise.recommend.search.bm25f import Bm25f, Bm25fConfig, views
+from storewise.recommend.search.bm25f import Bm25f, views
 from storewise.recommend.search.index import TextIndex
 from storewise.recommend.search.lexical import Lexical, score
 from storewise.recommend.search.spelling import Speller, Wanted
@@ -54,16 +54,11 @@ class FeatureMaker:
     index: TextIndex
     titles: Sequence[str]
     vectors: Floats | None = None
-    config: Bm25fConfig | None = None
 
     @cached_property
     def weighed(self) -> Mapping[str, Bm25f]:
         """BM25F under each view of the fields."""
-        k1, b = (self.config.k1, self.config.b) if self.config else (1.0, 0.5)
-        return {
-            name: Bm25f.of(self.index, Bm25fConfig(k1=k1, b=b, weights=weights))
-            for name, weights in views(self.index.counts).items()
-        }
+        return {name: Bm25f.of(self.index, config) for name, config in views(self.index.counts).items()}
 
     @cached_property
     def speller(self) -> Speller:
@@ -94,12 +89,12 @@ class FeatureMaker:
         products = self._candidates(found, meaning, eligible)
         columns: dict[str, Floats] = {}
         for name, view in found.items():
-            _scaled(columns, name, view.scores, products)
+            _relative(columns, name, view.scores[products])
             columns[f"{name}.coverage"] = view.coverage[products]
-        best = _best(found["core"].scores + found["all"].scores, FEEDBACK)
+        best = _best(found["core"].scores + found["text"].scores, FEEDBACK)
         self._feedback(columns, "words", best, products)
         if meaning is not None:
-            _scaled(columns, "meaning", meaning, products)
+            _relative(columns, "meaning", meaning[products])
             self._feedback(columns, "near", _best(meaning, FEEDBACK), products)
         self._places(columns, wanted, products)
         words = [self.index.number.get(word.text) for word in wanted]
@@ -124,11 +119,17 @@ class FeatureMaker:
         return np.unique(np.concatenate(lists)) if lists else np.empty(0, np.int64)
 
     def _feedback(
-        self, columns: dict[str, Floats], name: str, best: npt.NDArray[np.int64], products: npt.NDArray[np.int64]
+        self,
+        columns: dict[str, Floats],
+        name: str,
+        best: npt.NDArray[np.int64],
+        products: npt.NDArray[np.int64],
     ) -> None:
         """Likeness of each candidate to the mean of the best products (pseudo-relevance feedback, Rocchio 1971)."""
         if self.vectors is not None:
-            mean = self.vectors[best].mean(axis=0) if len(best) else np.zeros(self.vectors.shape[1], np.float32)
+            mean = (
+                self.vectors[best].mean(axis=0) if len(best) else np.zeros(self.vectors.shape[1], np.float32)
+            )
             _relative(columns, f"{name}.like", np.asarray(self.vectors[products] @ mean, np.float32))
         if self.kinds is not None:
             if len(best):
@@ -143,7 +144,9 @@ class FeatureMaker:
     ) -> None:
         """Whether the title holds the query as a phrase, and how far its words are from both ends."""
         asked = [word.text for word in wanted]
-        known = set(asked) | {self.index.words[w] for word in wanted for a in word.alternatives for w in a.words}
+        known = set(asked) | {
+            self.index.words[w] for word in wanted for a in word.alternatives for w in a.words
+        }
         phrase, first, last = (np.zeros(len(products), np.float32) for _ in range(3))
         for i, product in enumerate(products.tolist()):
             title = self._title_words(product)
@@ -161,10 +164,6 @@ class FeatureMaker:
     @cached_property
     def _titles_read(self) -> dict[int, list[str]]:
         return {}
-
-
-def _scaled(columns: dict[str, Floats], name: str, scores: Floats, products: npt.NDArray[np.int64]) -> None:
-    _relative(columns, name, scores[products])
 
 
 def _relative(columns: dict[str, Floats], name: str, scores: Floats) -> None:

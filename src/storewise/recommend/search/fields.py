@@ -15,7 +15,9 @@ TITLES = ("title", "product_title", "product_name", "productdisplayname", "produ
 BRANDS = frozenset({"brand", "brand_name", "supplier", "manufacturer", "vendor", "product_brand"})
 TYPES = frozenset({"type", "product_type", "product_class", "article_type", "articletype", "department"})
 LONG_TEXTS = ("description", "summary", "bullet", "about")
-NOT_SEARCHED = re.compile(r"price|cost|rating|review|score|stock|date|time|image|img|photo|picture|url|link|thumb")
+NOT_SEARCHED = re.compile(
+    r"price|cost|rating|review|score|stock|date|time|image|img|photo|picture|url|link|thumb"
+)
 _PREFIX = re.compile(r"^(?:attr|attribute)s?_(?:[a-z]_)?")
 _URL = re.compile(r"^(?:https?:)?//|\.(?:jpe?g|png|gif|webp)$", re.IGNORECASE)
 _DATE = re.compile(r"^\d{4}-\d\d-\d\d([T ]|$)")

@@ -51,7 +51,6 @@ class TreesConfig(Config):
     feature_share: float = Field(default=0.4, gt=0, le=1)
     pair_share: float = Field(default=0.7, gt=0, le=1)
     regularization: float = Field(default=5.0, ge=0)
-    random_splits: bool = True
 
 
 class TreeRanker:
@@ -125,7 +124,6 @@ class TreeRanker:
             "bagging_fraction": c.pair_share,
             "bagging_freq": 1,
             "lambda_l2": c.regularization,
-            "extra_trees": c.random_splits,
             "seed": seed % 2**31,
             "deterministic": True,
             "num_threads": 1,
