@@ -25,8 +25,14 @@ from storewise.engine.serving.catalogue import Catalogue
 from storewise.recommend.eligibility import Eligibility
 from storewise.recommend.related import Related
 from storewise.recommend.retrieve.base import Retriever
+from storewise.recommend.search.fields import text_fields
+from storewise.recommend.search.index import TextIndex
+from storewise.recommend.search.searcher import Searcher
 
-RETRIEVER, POPULAR, CATALOGUE, RELATED = "retriever", "popular", "catalogue", "related"
+RETRIEVER, POPULAR, CATALOGUE, RELATED, SEARCH = "retriever", "popular", "catalogue", "related", "search"
+SEARCHED = {"title": "title", "description": "description", "category": "category", "brand": "brand",
+            "attributes": "attributes", "product_id": "id"}  # fmt: skip
+"""Column of the catalogue → field of the search index."""
 RECENT_S = 86_400.0  # how far before the watermark live events are kept that training does not hold
 
 
@@ -53,6 +59,7 @@ class Snapshot:
     n_trained: int
     histories: Interactions
     customer_index: Mapping[str, int]
+    searcher: Searcher
     private: frozenset[str] = field(default_factory=frozenset)
 
     @property
@@ -81,6 +88,11 @@ def catalogue_artifact(dataset: Dataset, facts: Mapping[str, Any]) -> Artifact:
     return Artifact(
         CATALOGUE, facts, tables={"products": Catalogue.of(dataset.products).frame, "trained": trained}
     )
+
+
+def search_artifact(dataset: Dataset, facts: Mapping[str, Any]) -> Artifact:
+    """The words of the products, in index order."""
+    return Artifact(SEARCH, facts, index_of(Catalogue.of(dataset.products)).state())
 
 
 def related_artifact(similar: Related, together: Related, facts: Mapping[str, Any]) -> Artifact:
@@ -137,10 +149,24 @@ def load(
             f"Snapshot {manifest.id} lacks the part {error}.", next_step="Train and publish again."
         ) from error
     customer_index, histories = _align(behaviour, catalogue, trained)
+    # A snapshot from before search was there has no index: it is made of the catalogue.
+    index = TextIndex.restore(found[SEARCH].arrays) if SEARCH in found else index_of(catalogue)
     return Snapshot(
         manifest.id, pipeline, manifest, name, retriever, catalogue, _rules(pipeline, catalogue), popular,
-        popularity, similar, together, len(trained), histories, customer_index, private,
+        popularity, similar, together, len(trained), histories, customer_index,
+        Searcher.of(index), private,
     )  # fmt: skip
+
+
+def index_of(catalogue: Catalogue) -> TextIndex:
+    """The search index of a catalogue; an attribute counts with its value, a true one with its name."""
+    rows = catalogue.frame.select(SEARCHED).with_columns(pl.lit(None).alias("attributes")).to_dicts()
+    for product, row in enumerate(rows):
+        held = catalogue.attributes(product)
+        row["attributes"] = [
+            name if value is True else value for name, value in held.items() if value is not False
+        ]
+    return TextIndex.build(text_fields(rows, SEARCHED)) if rows else TextIndex.build({"title": []})
 
 
 def moment(at: float) -> datetime:

@@ -14,6 +14,7 @@ from storewise.recommend.search.analyser import index_words, query_words
 from storewise.recommend.search.bm25f import Bm25f, views
 from storewise.recommend.search.index import TextIndex
 from storewise.recommend.search.lexical import Lexical, score
+from storewise.recommend.search.shares import share
 from storewise.recommend.search.spelling import Speller, Wanted
 
 Floats = npt.NDArray[np.float32]
@@ -114,7 +115,7 @@ class FeatureMaker:
         lists = [_best(scores[name], depth) for name, depth in DEPTH.items() if name in scores]
         if meaning is not None:
             near = np.where(allowed, np.maximum(meaning, 0), 0)
-            both = _unit(scores["core"]) + _unit(scores["all"]) + _unit(near)
+            both = share(scores["core"]) + share(scores["all"]) + share(near)
             lists += [_best(near, MEANING_DEPTH), _best(both, MEANING_DEPTH)]
         return np.unique(np.concatenate(lists)) if lists else np.empty(0, np.int64)
 
@@ -169,16 +170,10 @@ class FeatureMaker:
 def _relative(columns: dict[str, Floats], name: str, scores: Floats) -> None:
     """The score, its share of the query's highest, and its rank as a share of the candidates."""
     columns[name] = scores
-    columns[f"{name}.share"] = _unit(scores)
+    columns[f"{name}.share"] = share(scores)
     rank = np.empty(len(scores), np.float32)
     rank[np.argsort(-scores, kind="stable")] = np.arange(len(scores)) / max(1, len(scores))
     columns[f"{name}.rank"] = rank
-
-
-def _unit(scores: Floats) -> Floats:
-    highest = float(scores.max()) if len(scores) else 0.0
-    found: Floats = scores / np.float32(highest) if highest > 0 else np.zeros_like(scores)
-    return found
 
 
 def _best(scores: Floats, n: int) -> npt.NDArray[np.int64]:

@@ -72,6 +72,8 @@ class TextIndex:
             )
             for name, (r, c, v) in raw.items()
         }
+        for matrix in counts.values():
+            matrix.sort_indices()
         return cls(words, counts, {name: _lengths(found) for name, found in counts.items()})
 
     @property
