@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
-
-import numpy as np
-import numpy.typing as npt
 
 from storewise.core.errors import InputError, LimitExceeded
 from storewise.engine.serving.catalogue import Catalogue
@@ -18,9 +15,6 @@ from storewise.recommend.search.explain import Match
 from storewise.recommend.search.searcher import Found, Hit
 
 MAX_QUERY = 1000  # characters
-QueryEncoder = Callable[[Sequence[str]], npt.NDArray[np.float32]]
-"""Texts that ask → (n, d) unit rows; ``TextEncoder.queries``."""
-
 _HOW: dict[Language, dict[str, str]] = {
     "en": {"exact": "“{found}”", "other": "“{found}” for “{word}”", "in": "{words} in {fields}",
            "meaning": "Similar in meaning", "and": ", "},
@@ -55,8 +49,8 @@ class Result:
     notes: tuple[str, ...]
 
 
-def search(snapshot: Snapshot, query: Query, *, encode: QueryEncoder | None = None) -> Result:
-    """Find products; by words alone where the snapshot has no vectors or there is no encoder for the query.
+def search(snapshot: Snapshot, query: Query) -> Result:
+    """Find products; by words alone where the snapshot has no vectors, or their encoder is not installed here.
 
     Raises:
         InputError: for a query without a letter or digit.
@@ -72,10 +66,12 @@ def search(snapshot: Snapshot, query: Query, *, encode: QueryEncoder | None = No
         )
     searcher = snapshot.searcher
     vector, notes = None, tuple[str, ...]()
-    if searcher.vectors is None or encode is None:
-        notes = ("by words alone: there are no product vectors",)
+    if snapshot.content is None:
+        notes = ("by words alone: products have not been read as vectors",)
+    elif snapshot.content.encoder is None:
+        notes = ("by words alone: the encoder of the product vectors is not installed here",)
     else:
-        vector = encode([query.text])[0]
+        vector = snapshot.content.encoder.queries([query.text])[0]
     eligible = snapshot.eligibility.mask(query.filters)
     found = searcher(query.text, query.n, vector=vector, eligible=eligible, complete=query.complete)
     return Result(query, found, snapshot, notes)

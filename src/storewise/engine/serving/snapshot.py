@@ -22,17 +22,15 @@ from storewise.data.interactions import Histories, Interactions
 from storewise.engine.pipeline import Pipeline
 from storewise.engine.published import ARTIFACTS, Manifest
 from storewise.engine.serving.catalogue import Catalogue
+from storewise.engine.serving.content import Content
+from storewise.engine.serving.search_index import SEARCH, searcher_of
 from storewise.recommend.eligibility import Eligibility
 from storewise.recommend.related import Related
 from storewise.recommend.retrieve.base import Retriever
-from storewise.recommend.search.fields import text_fields
-from storewise.recommend.search.index import TextIndex
 from storewise.recommend.search.searcher import Searcher
 
-RETRIEVER, POPULAR, CATALOGUE, RELATED, SEARCH = "retriever", "popular", "catalogue", "related", "search"
-SEARCHED = {"title": "title", "description": "description", "category": "category", "brand": "brand",
-            "attributes": "attributes", "product_id": "id"}  # fmt: skip
-"""Column of the catalogue → field of the search index."""
+RETRIEVER, POPULAR, CATALOGUE, RELATED = "retriever", "popular", "catalogue", "related"
+CONTENT = "content"  # only where products have been read
 RECENT_S = 86_400.0  # how far before the watermark live events are kept that training does not hold
 
 
@@ -42,7 +40,8 @@ class Snapshot:
 
     ``popular`` always answers; ``popularity`` (n_products,) are its scores for a shopper without history.
     ``customer_index``: pseudonym → index in ``histories``; indices from ``n_trained`` on are customers whom
-    training has not seen. ``private``: pseudonyms without consent to a personal list.
+    training has not seen. ``private``: pseudonyms without consent to a personal list. ``content``: what products
+    are like, None where nothing read them.
     """
 
     id: str
@@ -61,6 +60,7 @@ class Snapshot:
     customer_index: Mapping[str, int]
     searcher: Searcher
     private: frozenset[str] = field(default_factory=frozenset)
+    content: Content | None = None
 
     @property
     def watermark(self) -> float:
@@ -88,11 +88,6 @@ def catalogue_artifact(dataset: Dataset, facts: Mapping[str, Any]) -> Artifact:
     return Artifact(
         CATALOGUE, facts, tables={"products": Catalogue.of(dataset.products).frame, "trained": trained}
     )
-
-
-def search_artifact(dataset: Dataset, facts: Mapping[str, Any]) -> Artifact:
-    """The words of the products, in index order."""
-    return Artifact(SEARCH, facts, index_of(Catalogue.of(dataset.products)).state())
 
 
 def related_artifact(similar: Related, together: Related, facts: Mapping[str, Any]) -> Artifact:
@@ -149,24 +144,12 @@ def load(
             f"Snapshot {manifest.id} lacks the part {error}.", next_step="Train and publish again."
         ) from error
     customer_index, histories = _align(behaviour, catalogue, trained)
-    # A snapshot from before search was there has no index: it is made of the catalogue.
-    index = TextIndex.restore(found[SEARCH].arrays) if SEARCH in found else index_of(catalogue)
+    content = Content.of(found[CONTENT], registry) if CONTENT in found else None
+    searcher = searcher_of(found.get(SEARCH), catalogue, None if content is None else content.text)
     return Snapshot(
         manifest.id, pipeline, manifest, name, retriever, catalogue, _rules(pipeline, catalogue), popular,
-        popularity, similar, together, len(trained), histories, customer_index,
-        Searcher.of(index), private,
+        popularity, similar, together, len(trained), histories, customer_index, searcher, private, content,
     )  # fmt: skip
-
-
-def index_of(catalogue: Catalogue) -> TextIndex:
-    """The search index of a catalogue; an attribute counts with its value, a true one with its name."""
-    rows = catalogue.frame.select(SEARCHED).with_columns(pl.lit(None).alias("attributes")).to_dicts()
-    for product, row in enumerate(rows):
-        held = catalogue.attributes(product)
-        row["attributes"] = [
-            name if value is True else value for name, value in held.items() if value is not False
-        ]
-    return TextIndex.build(text_fields(rows, SEARCHED)) if rows else TextIndex.build({"title": []})
 
 
 def moment(at: float) -> datetime:

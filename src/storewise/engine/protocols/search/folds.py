@@ -11,7 +11,7 @@ from storewise.core.rng import spawn
 from storewise.metrics.graded import first_relevant, graded_ndcg, graded_recall
 from storewise.recommend.search.analyser import query_words
 
-FOLDS, INNER_FOLDS = 10, 4
+FOLDS, INNER_FOLDS = 10, 3
 K = 10
 METRICS = (f"ndcg@{K}", f"judged_ndcg@{K}", "mrr", f"recall@{K}", "recall@100")
 DEPTH = 100

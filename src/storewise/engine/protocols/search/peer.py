@@ -14,8 +14,8 @@ from storewise.core.progress import Progress
 from storewise.engine.protocols.search.folds import ranked
 from storewise.recommend.search.stemmer import singular
 
-K1 = (0.6, 0.9, 1.2, 1.5, 2.0)
-B = (0.2, 0.4, 0.6, 0.8)
+K1 = (0.9, 1.5, 2.2)
+B = (0.3, 0.55, 0.8)
 
 
 def available() -> bool:
@@ -32,7 +32,7 @@ def texts(fields: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     wordy = [name for name in fields if name not in ("attributes", "features", "id")]
     more = [*wordy, *(name for name in ("attributes",) if name in fields)]
-    for used in (["title"], ["title", "description"], wordy, more, list(fields)):
+    for used in (["title"], ["title", "description"], wordy, more):
         kept = [name for name in used if name in fields]
         if kept:
             found["+".join(kept)] = _joined(fields, kept)

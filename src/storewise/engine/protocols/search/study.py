@@ -12,6 +12,7 @@ import numpy.typing as npt
 from storewise.core.errors import ConfigError, DataError, MissingExtra, UnknownName
 from storewise.core.progress import Progress, step
 from storewise.core.rng import spawn
+from storewise.engine.content import automatic
 from storewise.engine.protocols.inputs import Inputs
 from storewise.engine.protocols.search import judged as files
 from storewise.engine.protocols.search import peer, systems
@@ -24,7 +25,6 @@ from storewise.recommend.search.features import FeatureMaker
 from storewise.recommend.search.index import TextIndex
 from storewise.understand.base import TextEncoder, Vectors
 
-PRETRAINED = {"latin": "encode.minilm.v1", "other": "encode.e5.v1"}
 ALWAYS = "encode.tfidf_svd.v1"
 LEAST_QUERIES = 4
 DESCRIPTION_CHARACTERS = 200  # of the text that is encoded; a title says most
@@ -87,11 +87,9 @@ def _encoder(models: Sequence[str] | None, data: Judged) -> tuple[tuple[str, Tex
     if models is not None:
         name = component_names(models, "encode")[0]
         return (name, _create(name)), []
-    text = " ".join(next(iter(data.fields.values()))[:200])
-    foreign = sum(not c.isascii() for c in text) > 0.2 * max(1, len(text))
-    name = PRETRAINED["other" if foreign else "latin"]
+    name, note = automatic(encoded_texts(data))
     try:
-        return (name, _create(name)), []
+        return (name, _create(name)), [f"{note[0].upper()}{note[1:]}."]
     except (MissingExtra, UnknownName) as error:
         return (ALWAYS, _create(ALWAYS)), [
             f"{name} is not here ({error.problem}), so TF-IDF + SVD stands in."
@@ -149,8 +147,8 @@ def _compare(
         systems.bm25f(data, maker, fold, seed=seed, budget_s=budget_s / 4, progress=progress),
         systems.vectors(data, products, asked),
         systems.blended(data, pairs, fold),
-        systems.learned("search.learned.words", data, bare, fold, seed=seed, progress=progress),
-        systems.learned("search.hybrid", data, pairs, fold, seed=seed, progress=progress),
+        systems.learned("search.words", data, bare, fold, choose=False, seed=seed, progress=progress),
+        systems.learned("search.hybrid", data, pairs, fold, choose=True, seed=seed, progress=progress),
     ]
 
 

@@ -125,10 +125,11 @@ def learned(
     fold: npt.NDArray[np.int64],
     *,
     seed: int,
+    choose: bool,
     progress: Progress,
 ) -> Outcome:
-    """Trees over the features. In each fold, an inner cross-validation over the other queries takes one of the
-    trees' settings, or the weighted sum where the trees do not beat it."""
+    """Trees over the features. With ``choose``, an inner cross-validation over the other queries of each fold takes
+    the weighted sum instead where the trees do not beat it."""
     started, texts = time.perf_counter(), []
     grades = list(judged.grades.values())
     sums = [measured(_by_blend(pairs, config), grades) for config in BLENDS]
@@ -136,7 +137,7 @@ def learned(
     for number in progress.track(range(int(fold.max()) + 1), label=f"{name}: learning and asking by folds"):
         others, held = np.flatnonzero(fold != number), np.flatnonzero(fold == number)
         inside = derive_seed(seed, name, number)
-        kind = _take(judged, pairs, others, sums, seed=inside)
+        kind = _take(judged, pairs, others, sums, seed=inside) if choose else TREES[0]
         texts.append(_text(kind.model_dump(mode="json")))
         for query, found in zip(held, _answers(kind, pairs, grades, others, held, seed=inside), strict=True):
             lists[int(query)] = found
