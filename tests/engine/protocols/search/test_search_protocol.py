@@ -121,6 +121,6 @@ def test_too_few_queries_and_wrong_models_are_refused(tmp_path: Path) -> None:
     few.write_text("query,docid,rating\nlamp,d0,3\n")
     with pytest.raises(DataError, match="needs 4"):
         run("search", Inputs(catalogue=catalogue, judgements=few))
+    (tmp_path / "broken.jsonl").write_text('{"id": 1}\n{oh\n')
     with pytest.raises(DataError, match="line 2 is not JSON"):
-        (tmp_path / "broken.jsonl").write_text('{"id": 1}\n{oh\n')
         read(tmp_path / "broken.jsonl", judgements)
