@@ -95,4 +95,13 @@ QUALITY = (
         None,
         (Goal("ndcg@10", None), Goal("recall@10", None)),
     ),
+    Quality(
+        "search",
+        "search",
+        "Product search, graded judgements of an electronics catalogue",
+        "icecat-chorus",
+        (Goal("ratio", 1.10, "tuned bm25s = 1"), Goal("judged_ratio", None)),
+        minutes=15,
+        files={"catalogue": "products.jsonl.gz", "judgements": "Broad_Query_Set_rated.csv"},
+    ),
 )

@@ -28,6 +28,7 @@ from storewise.engine.history import History
 from storewise.engine.pipeline import Pipeline
 from storewise.engine.published import ARTIFACTS, Manifest, write_snapshot
 from storewise.engine.serving import snapshot as parts
+from storewise.engine.serving.search_index import SEARCH, search_artifact
 from storewise.engine.validation import Row, Validation, validation_of
 from storewise.recommend.choose.select import Selection, select
 from storewise.recommend.related import bought_together, similar
@@ -211,6 +212,7 @@ def write_artifacts(
         parts.POPULAR: parts.retriever_artifact(POPULAR, chosen.popular, facts),
         parts.CATALOGUE: parts.catalogue_artifact(shop, facts),
         parts.RELATED: related,
+        SEARCH: search_artifact(shop, facts),
         **(more or {}),
     }
     with step(progress, "writing artifacts"):

@@ -9,11 +9,13 @@ from storewise.serve.routes import (
     page,
     products,
     recommendations,
+    search,
 )
 
 ROUTERS = (
     recommendations.router,
     products.router,
+    search.router,
     events.router,
     customers.router,
     about.router,
