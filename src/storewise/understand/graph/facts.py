@@ -88,12 +88,24 @@ def _catalogue_facts(products: pl.DataFrame) -> Iterator[tuple[Any, ...]]:
             for product, name in enumerate(products[kind].to_list()):
                 if name is not None and name.strip():
                     yield product, kind, name.strip(), name.strip(), 1.0, evidence
-    if "attributes" in products.columns:
-        for product, text in enumerate(products["attributes"].to_list()):
-            for name, value in _object(text).items():
-                for one in value if isinstance(value, list) else [value]:
-                    if one is not None and not isinstance(one, dict | list):
-                        yield product, "attribute", *_attribute(name, one, None), 1.0, evidence
+    for product, name, value in catalogue_attributes(products):
+        yield product, "attribute", *_attribute(name, value, None), 1.0, evidence
+
+
+def catalogue_attributes(products: pl.DataFrame) -> Iterator[tuple[int, str, Any]]:
+    """(product, name, value) of the JSON objects in the column ``attributes``; each value of a list by itself.
+
+    >>> shop = pl.DataFrame({"product_id": ["a", "b"], "attributes": ['{"size": [1, 2]}', "not JSON"]})
+    >>> list(catalogue_attributes(shop))
+    [(0, 'size', 1), (0, 'size', 2)]
+    """
+    if "attributes" not in products.columns:
+        return
+    for product, text in enumerate(products["attributes"].to_list()):
+        for name, value in _object(text).items():
+            for one in value if isinstance(value, list) else [value]:
+                if one is not None and not isinstance(one, dict | list):
+                    yield product, name, one
 
 
 def _attribute(name: str, value: Any, unit: str | None) -> tuple[str, str]:
