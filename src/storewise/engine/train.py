@@ -22,6 +22,7 @@ from storewise.data.dataset import Dataset
 from storewise.data.schema import TABLES
 from storewise.data.shop import build
 from storewise.data.stores import Store
+from storewise.engine.graph import graph_artifact
 from storewise.engine.history import History
 from storewise.engine.pipeline import Pipeline
 from storewise.engine.published import ARTIFACTS, Manifest, write_snapshot
@@ -30,6 +31,7 @@ from storewise.engine.validation import Row, Validation, validation_of
 from storewise.recommend.choose.select import Selection, select
 from storewise.recommend.related import bought_together, similar
 from storewise.recommend.retrieve.base import Retriever
+from storewise.understand.graph import build_graph
 
 POPULAR = "retrieve.popular.v1"
 
@@ -193,6 +195,7 @@ def write_artifacts(
         parts.POPULAR: parts.retriever_artifact(POPULAR, chosen.popular, facts),
         parts.CATALOGUE: parts.catalogue_artifact(shop, facts),
         parts.RELATED: related,
+        parts.GRAPH: graph_artifact(build_graph(shop, progress=progress), facts),
     }
     with step(progress, "writing artifacts"):
         return {role: artifact.write(part, root / ARTIFACTS).name for role, part in made.items()}

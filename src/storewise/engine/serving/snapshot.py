@@ -19,14 +19,19 @@ from storewise.core.errors import ArtifactError
 from storewise.core.registry import Registry
 from storewise.data.dataset import Dataset
 from storewise.data.interactions import Histories, Interactions
+from storewise.engine.graph import graph_of
 from storewise.engine.pipeline import Pipeline
 from storewise.engine.published import ARTIFACTS, Manifest
 from storewise.engine.serving.catalogue import Catalogue
+from storewise.engine.serving.rules import compiled
 from storewise.recommend.eligibility import Eligibility
 from storewise.recommend.related import Related
 from storewise.recommend.retrieve.base import Retriever
+from storewise.understand.graph import Graph
+from storewise.understand.rules import CompiledRules
 
 RETRIEVER, POPULAR, CATALOGUE, RELATED = "retriever", "popular", "catalogue", "related"
+GRAPH = "graph"
 RECENT_S = 86_400.0  # how far before the watermark live events are kept that training does not hold
 
 
@@ -37,6 +42,7 @@ class Snapshot:
     ``popular`` always answers; ``popularity`` (n_products,) are its scores for a shopper without history.
     ``customer_index``: pseudonym → index in ``histories``; indices from ``n_trained`` on are customers whom
     training has not seen. ``private``: pseudonyms without consent to a personal list.
+    ``graph``: None in snapshots that were trained without one; ``rules``: None where the pipeline has none.
     """
 
     id: str
@@ -54,6 +60,8 @@ class Snapshot:
     histories: Interactions
     customer_index: Mapping[str, int]
     private: frozenset[str] = field(default_factory=frozenset)
+    graph: Graph | None = None
+    rules: CompiledRules | None = None
 
     @property
     def watermark(self) -> float:
@@ -72,7 +80,8 @@ class Snapshot:
     def with_facts(self, products: pl.DataFrame, stock: pl.DataFrame | None) -> Snapshot:
         """The same snapshot with today's prices, stock and active products."""
         catalogue = self.catalogue.refreshed(products, stock)
-        return replace(self, catalogue=catalogue, eligibility=_rules(self.pipeline, catalogue))
+        rules = compiled(self.pipeline, catalogue, self.graph)
+        return replace(self, catalogue=catalogue, eligibility=_rules(self.pipeline, catalogue), rules=rules)
 
 
 def catalogue_artifact(dataset: Dataset, facts: Mapping[str, Any]) -> Artifact:
@@ -136,10 +145,12 @@ def load(
         raise ArtifactError(
             f"Snapshot {manifest.id} lacks the part {error}.", next_step="Train and publish again."
         ) from error
+    graph = graph_of(found[GRAPH]) if GRAPH in found else None
     customer_index, histories = _align(behaviour, catalogue, trained)
     return Snapshot(
         manifest.id, pipeline, manifest, name, retriever, catalogue, _rules(pipeline, catalogue), popular,
         popularity, similar, together, len(trained), histories, customer_index, private,
+        graph, compiled(pipeline, catalogue, graph),
     )  # fmt: skip
 
 

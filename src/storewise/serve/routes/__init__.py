@@ -5,6 +5,7 @@ from storewise.serve.routes import (
     customers,
     documentation,
     events,
+    graph,
     health,
     page,
     products,
@@ -14,6 +15,7 @@ from storewise.serve.routes import (
 ROUTERS = (
     recommendations.router,
     products.router,
+    graph.router,
     events.router,
     customers.router,
     about.router,

@@ -63,7 +63,8 @@ class Content:
         """Cosine of each pair, (m,)."""
         if sparse.issparse(self.rows):
             return np.asarray(self.rows[a].multiply(self.rows[b]).sum(axis=1), np.float64).ravel()
-        return np.einsum("ij,ij->i", self.rows[a], self.rows[b]).astype(np.float64)
+        cosine: Floats = np.einsum("ij,ij->i", self.rows[a], self.rows[b]).astype(np.float64)
+        return cosine
 
     def alike(self, groups: npt.NDArray[np.int32], threshold: float) -> tuple[Ints, Ints, Floats]:
         """Pairs a < b of the same group (−1: none) whose cosine is at least ``threshold``."""

@@ -35,7 +35,8 @@ class Visits:
     @cached_property
     def counts(self) -> Floats:
         """(n_products,): visits with the product."""
-        return np.diff(self.by_product.indptr).astype(np.float64)
+        counts: Floats = np.diff(self.by_product.indptr).astype(np.float64)
+        return counts
 
     def __len__(self) -> int:
         return int(self.matrix.shape[0])

@@ -50,6 +50,7 @@ COMPARISONS = ("=", "!=", "<", "<=", ">", ">=")
 MIRRORED: Mapping[str, Operator] = {"=": "=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
 KEYWORDS = frozenset({"and", "or", "not", "in", "is", "known", "unknown", "within", *SIDES})
 DEEPEST = 40
+MOST_TESTS = 300
 
 
 def parse_condition(
@@ -78,11 +79,16 @@ class _Parser:
     defined: Mapping[str, str]
     open_names: tuple[str, ...] = ()
     place: int = 0
-    depth: int = field(default=0)
+    depth: int = 0
+    left: list[int] = field(default_factory=lambda: [MOST_TESTS])
+    """How many tests may still come, shared with the definitions: they could double each other up."""
 
     @property
     def now(self) -> Token:
         return self.tokens[self.place]
+
+    def at_end(self) -> bool:
+        return self.now.kind == "end"
 
     def take(self) -> Token:
         token = self.now
@@ -109,10 +115,10 @@ class _Parser:
         )
 
     def whole(self) -> Condition:
-        if self.now.kind == "end":
+        if self.at_end():
             self.fail(self.now, "comes at once: the condition is empty", [])
         found = self.either()
-        if self.now.kind != "end":
+        if not self.at_end():
             self.fail(self.now, "does not continue the condition", ["and", "or", "within"])
         return found
 
@@ -152,13 +158,15 @@ class _Parser:
             cycle = " → ".join([*self.open_names, token.value])
             self.fail(token, f"leads back to itself: {cycle}", [])
         where = f"{self.where}, definition {token.value!r}"
-        inner = _Parser(
-            tokens(self.defined[token.value], where), where, self.defined, (*self.open_names, token.value)
-        )
+        inner = _Parser(tokens(self.defined[token.value], where), where, self.defined)
+        inner.open_names, inner.depth, inner.left = (*self.open_names, token.value), self.depth, self.left
         return inner.whole()
 
     def test(self) -> Condition:
         token = self.take()
+        self.left[0] -= 1
+        if self.left[0] < 0:
+            self.fail(token, f"comes after {MOST_TESTS} tests, which is the limit", [])
         if token.kind != "word" or token.value not in SIDES:
             self.fail(token, "stands where a test has to begin", [*SIDES, "not", "(", *self.defined])
         if not self.accept("sign", "."):
