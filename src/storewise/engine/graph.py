@@ -65,21 +65,25 @@ def build_and_store(
     graph = build_graph(shop, vectors=vectors, config=used, progress=progress)
     facts = {"watermark": shop.watermark, "config": used.model_dump(mode="json"), "encoder": encoder}
     folder = artifact.write(graph_artifact(graph, facts), store.folder / ARTIFACTS)
-    replace_file(store.folder / POINTER, orjson.dumps({"artifact": folder.name, "watermark": shop.watermark}))
+    replace_file(
+        store.folder / POINTER, orjson.dumps({"artifact": folder.name, "serving": _serving(store.folder)[0]})
+    )
     return graph
 
 
 def load_graph(root: Path) -> Graph:
-    """The newest graph of a shop: of `storewise graph build`, or of the serving snapshot.
+    """The newest graph of a shop: the one of `storewise graph build`, unless another snapshot with a graph has been
+    published since.
 
     Raises:
         StateError: when there is none.
         ArtifactError: when it is damaged.
     """
-    found = [*_built(root), *_served(root)]
-    if not found:
+    serving, theirs = _serving(root)
+    built = _built(root)
+    name = built[0] if built is not None and (theirs is None or built[1] == serving) else theirs
+    if name is None:
         raise StateError(f"The shop in {root} has no graph yet.", next_step="Run `storewise graph build`.")
-    _, name = max(found, key=lambda pair: pair[0])  # of equally new ones the built one, which comes first
     return graph_of(artifact.read(root / ARTIFACTS / name))
 
 
@@ -106,26 +110,26 @@ def checked_rules(root: Path, file: Path) -> tuple[list[Rule], list[Finding]]:
     return rules, check_rules(rules, ProductFacts.of(products, graph), active)
 
 
-def _built(root: Path) -> list[tuple[float, str]]:
+def _built(root: Path) -> tuple[str, str | None] | None:
+    """The artifact that was built by command, and which snapshot served then."""
     try:
         values = orjson.loads((root / POINTER).read_bytes())
-        return [(float(values["watermark"]), str(values["artifact"]))]
+        return str(values["artifact"]), values["serving"]
     except FileNotFoundError:
-        return []
-    except (orjson.JSONDecodeError, KeyError, TypeError, ValueError) as error:
+        return None
+    except (orjson.JSONDecodeError, KeyError, TypeError) as error:
         raise ArtifactError(
             f"{root / POINTER} is not readable.", next_step="Run `storewise graph build` again."
         ) from error
 
 
-def _served(root: Path) -> list[tuple[float, str]]:
+def _serving(root: Path) -> tuple[str | None, str | None]:
+    """The serving snapshot and the artifact of its graph, None where there is none."""
     try:
         manifest = read_snapshot(root, read_pointer(root).serving)
     except (StateError, UnknownName):
-        return []
-    name = manifest.artifacts.get(ROLE)
-    # The watermark of a training run lies a little after the last event that it read.
-    return [(manifest.watermark - 1e-3, name)] if name is not None else []
+        return None, None
+    return manifest.id, manifest.artifacts.get(ROLE)
 
 
 def _vectors(shop: Dataset, name: str) -> npt.NDArray[np.float32]:

@@ -23,8 +23,8 @@ class EmbedConfig(Config):
     pointwise mutual information (``ppmi``). ``relations``: the weight of each relation in the adjacency, 0 to
     leave one out; substitutes and accessories are left out unless named."""
 
-    method: Literal["spectral", "ppmi"] = "spectral"
-    dimensions: int = Field(default=128, ge=1)
+    method: Literal["spectral", "ppmi"] = "ppmi"
+    dimensions: int = Field(default=64, ge=1)
     walk: int = Field(default=3, ge=1, le=20)
     negatives: float = Field(default=1.0, gt=0)
     relations: Mapping[str, float] = Field(

@@ -100,12 +100,14 @@ def _never_fires(rule: Rule, facts: ProductFacts) -> list[Finding]:
 def _pair(one: Rule, other: Rule, facts: ProductFacts) -> list[Finding]:
     both = [one, other]
     if situations(both) is None:
-        return []
+        alone = any(situations([rule]) is None for rule in both)  # said of the rule already
+        text = "together ask too much of the past to be checked against each other"
+        return [] if alone else [Finding("note", "unchecked", (one.name, other.name), text)]
     world = imagined(both)
     if one.hard and other.hard:
         for where, place in (("whatever the shop sells", world), ("among the products of this shop", facts)):
-            if place is not None and (text := _contradiction(one, other, place)):
-                return [Finding("error", "contradiction", (one.name, other.name), f"{text}, {where}")]
+            if place is not None and (wrong := _contradiction(one, other, place)):
+                return [Finding("error", "contradiction", (one.name, other.name), f"{wrong}, {where}")]
     return _overlap(one, other, world) if world is not None else []
 
 

@@ -51,6 +51,7 @@ MIRRORED: Mapping[str, Operator] = {"=": "=", "<": ">", "<=": ">=", ">": "<", ">
 KEYWORDS = frozenset({"and", "or", "not", "in", "is", "known", "unknown", "within", *SIDES})
 DEEPEST = 40
 MOST_TESTS = 300
+INSIDE = ", in the definition of "
 
 
 def parse_condition(
@@ -157,7 +158,7 @@ class _Parser:
         if token.value in self.open_names:
             cycle = " → ".join([*self.open_names, token.value])
             self.fail(token, f"leads back to itself: {cycle}", [])
-        where = f"{self.where}, definition {token.value!r}"
+        where = f"{self.where.partition(INSIDE)[0]}{INSIDE}{token.value!r}"
         inner = _Parser(tokens(self.defined[token.value], where), where, self.defined)
         inner.open_names, inner.depth, inner.left = (*self.open_names, token.value), self.depth, self.left
         return inner.whole()
