@@ -95,4 +95,12 @@ QUALITY = (
         None,
         (Goal("ndcg@10", None), Goal("recall@10", None)),
     ),
+    Quality(
+        "graph-links",
+        "graph-links",
+        "Online Retail II, new links of the knowledge graph, 12 weeks",
+        None,
+        (Goal("ndcg@20", None), Goal("recall@20", None)),
+        minutes=5.0,
+    ),
 )

@@ -21,7 +21,7 @@ import structlog
 from storewise.core.clock import Clock, seconds
 from storewise.data.interactions import Floats, Histories, Ints, Weights
 from storewise.engine.serving.live import WEIGHTS, Live, LiveEvent, customer_key, session_key
-from storewise.engine.serving.rules import POOL, Bound, reorder
+from storewise.engine.serving.rules import POOL, Bound, guard_rail, past_of, reorder
 from storewise.engine.serving.rules import bound as bound_rules
 from storewise.engine.serving.snapshot import Snapshot
 from storewise.recommend.eligibility import Filters, Mask
@@ -148,7 +148,7 @@ class Recommender:
         items, bound = _checked(draft.items, allowed)
         answer = Answer(
             f"{self._boot}-{next(self._count):08x}", now, snapshot, ask, _step(items), items,
-            tuple(draft.notes), bound or _guard_rail(draft.rules), draft.rules,
+            tuple(draft.notes), bound or guard_rail(draft.rules), draft.rules,
         )  # fmt: skip
         self._record(answer)
         return answer
@@ -180,12 +180,6 @@ def _apply_rules(snapshot: Snapshot, ask: Ask, shopper: _Shopper | None, now: fl
     verdict = snapshot.rules(past, draft.eligible)
     draft.eligible &= verdict.allowed
     draft.rules, draft.shift = bound_rules(verdict), verdict.shift
-
-
-def _guard_rail(rules: tuple[Bound, ...]) -> str | None:
-    """The hard rules that bound, as the decision log keeps them."""
-    names = [one.rule.name for one in rules if one.rule.action in ("forbid", "require")]
-    return f"rules: {', '.join(names)}" if names else None
 
 
 def _hide(mask: Mask, snapshot: Snapshot, product_ids: tuple[str, ...]) -> None:
@@ -231,19 +225,8 @@ def _join(snapshot: Snapshot, ask: Ask, live: tuple[LiveEvent, ...], now: float,
         looks = [sign for sign in signs if sign[2] != "purchase"]
         seen = np.array([sign[0] for sign in looks], np.int64), np.array([sign[1] for sign in looks])
         kept = (bought.astype(np.int64), bought_at)
-        past = _past(snapshot, kept, seen, now)
+        past = past_of(snapshot.counted, kept, seen, now)
     return _Shopper(_single(snapshot, known, now, products, at, weight), fresh, past)
-
-
-def _past(
-    snapshot: Snapshot, kept: tuple[npt.NDArray[np.int64], Floats], seen: tuple[npt.NDArray[np.int64], Floats],
-    now: float,
-) -> Past:  # fmt: skip
-    """Where views are what histories are made of, nothing of them was bought."""
-    if snapshot.counted & {"purchase", "rating"}:
-        return Past(*kept, *seen, now=now)
-    looked_at, looked_at_when = (np.concatenate(pair) for pair in zip(kept, seen, strict=True))
-    return Past(seen=looked_at, seen_at=looked_at_when, now=now)
 
 
 def _single(

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from storewise.engine.pipeline import Pipeline
 from storewise.engine.serving.catalogue import Catalogue
 from storewise.understand.graph import Graph
-from storewise.understand.rules import CompiledRules, ProductFacts, RuleSpec, Verdict, parse_rules
+from storewise.understand.rules import CompiledRules, Past, ProductFacts, RuleSpec, Verdict, parse_rules
 
 POOL = 3  # lists of how many times the length preferences choose from
 
@@ -61,3 +61,21 @@ def reorder(items: Sequence[PlacedT], shift: npt.NDArray[np.float64] | None, n: 
         return list(items[:n])
     place = np.arange(len(items)) - n * shift[[item.product for item in items]]
     return [items[i] for i in np.argsort(place, kind="stable")[:n]]
+
+
+def guard_rail(rules: Sequence[Bound]) -> str | None:
+    """The hard rules that bound, as the decision log keeps them."""
+    names = [one.rule.name for one in rules if one.rule.action in ("forbid", "require")]
+    return f"rules: {', '.join(names)}" if names else None
+
+
+Dated = tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]
+
+
+def past_of(counted: frozenset[str], kept: Dated, seen: Dated, now: float) -> Past:
+    """What rules ask about. ``kept``: what the shop's histories are made of, with live purchases; ``seen``: other
+    live signs, each as products and times. Where histories are made of views, nothing of them was bought."""
+    if counted & {"purchase", "rating"}:
+        return Past(*kept, *seen, now=now)
+    products, at = (np.concatenate(pair) for pair in zip(kept, seen, strict=True))
+    return Past(seen=products, seen_at=at, now=now)

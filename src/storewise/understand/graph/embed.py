@@ -31,9 +31,9 @@ class EmbedConfig(Config):
         default={
             "bought_with": 1.0,
             "complements": 0.0,
-            "has_brand": 0.1,
-            "in_category": 0.1,
-            "has_attribute": 0.1,
+            "has_brand": 1.0,
+            "in_category": 1.0,
+            "has_attribute": 1.0,
         }
     )
 
