@@ -155,3 +155,17 @@ def test_two_ways_of_writing_have_one_normal_form() -> None:
 def test_any_text_is_read_or_refused(text: str) -> None:
     with contextlib.suppress(ConfigError):
         parse_condition(text)
+
+
+def test_the_page_on_rules_is_true(tmp_path: Path) -> None:
+    """Its example is a rule file, its grammar the parser's."""
+    from storewise.understand.rules import parse as parser
+
+    page = (Path(__file__).parents[3] / "docs" / "rules.md").read_text(encoding="utf-8")
+    example = page.split("```toml\n")[1].split("```")[0]
+    assert [rule.name for rule in read_rules(written(tmp_path, example)).rule] == [
+        "charger fits phone",
+        "no substitute of yesterday's purchase",
+    ]
+    grammar = page.split("```\ncondition =")[1].split("```")[0].split()
+    assert grammar == (parser.__doc__ or "").split("condition =", 1)[1].split("``NAME``")[0].split()

@@ -28,7 +28,7 @@ class RuleSpec(Config):
     the rule in words.
     """
 
-    name: str = Field(pattern=r"^[\w][\w .\-]{0,79}$")
+    name: str = Field(pattern=r"^\S[^\n\r]{0,79}$")
     when: str | None = None
     forbid: str | None = None
     require: str | None = None
