@@ -104,4 +104,12 @@ QUALITY = (
         minutes=15,
         files={"catalogue": "products.jsonl.gz", "judgements": "Broad_Query_Set_rated.csv"},
     ),
+    Quality(
+        "graph-links",
+        "graph-links",
+        "Online Retail II, new links of the knowledge graph, 12 weeks",
+        None,
+        (Goal("ndcg@20", None), Goal("recall@20", None)),
+        minutes=5.0,
+    ),
 )

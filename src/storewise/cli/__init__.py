@@ -16,5 +16,6 @@ COMMANDS = {
     "evaluate": "storewise.cli.evaluate:evaluate",
     "benchmark": "storewise.cli.benchmark:benchmark",
     "models": "storewise.cli.models:models",
+    "graph": "storewise.cli.graph:graph",
     "rejects": "storewise.cli.rejects:rejects",
 }

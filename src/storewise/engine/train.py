@@ -24,6 +24,7 @@ from storewise.data.schema import TABLES
 from storewise.data.shop import build
 from storewise.data.stores import Store
 from storewise.engine import content
+from storewise.engine.graph import graph_artifact
 from storewise.engine.history import History
 from storewise.engine.pipeline import Pipeline
 from storewise.engine.published import ARTIFACTS, Manifest, write_snapshot
@@ -33,6 +34,7 @@ from storewise.engine.validation import Row, Validation, validation_of
 from storewise.recommend.choose.select import Selection, select
 from storewise.recommend.related import bought_together, similar
 from storewise.recommend.retrieve.base import Retriever
+from storewise.understand.graph import build_graph
 
 POPULAR = "retrieve.popular.v1"
 
@@ -214,6 +216,7 @@ def write_artifacts(
         parts.RELATED: related,
         SEARCH: search_artifact(shop, facts),
         **(more or {}),
+        parts.GRAPH: graph_artifact(build_graph(shop, progress=progress), facts),
     }
     with step(progress, "writing artifacts"):
         return {role: artifact.write(part, root / ARTIFACTS).name for role, part in made.items()}

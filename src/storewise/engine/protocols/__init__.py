@@ -7,6 +7,7 @@ import difflib
 from storewise.core.errors import UnknownName
 from storewise.engine.protocols.base import Fold, Question, RankingProtocol
 from storewise.engine.protocols.five_fold import FiveFold
+from storewise.engine.protocols.graph_links import GraphLinks
 from storewise.engine.protocols.inputs import Inputs, Study
 from storewise.engine.protocols.item_stratified import ItemStratified
 from storewise.engine.protocols.leave_last_out import LeaveLastOut
@@ -28,7 +29,7 @@ RANKING: dict[str, RankingProtocol] = {
         ShopByTime("shop"),
     )
 }
-STUDIES: dict[str, Study] = {study.name: study for study in (RatingFolds(), Search())}
+STUDIES: dict[str, Study] = {study.name: study for study in (RatingFolds(), Search(), GraphLinks())}
 NAMES = (*RANKING, *STUDIES)
 
 
