@@ -34,7 +34,7 @@ class Calibration:
     counts: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     def __call__(self, value: AttributeValue) -> AttributeValue:
-        right, all_ = self.counts.get(group(value), (0, 0))
+        right, all_ = self.counts.get(group(value), (0, 0)) if self.counts else (0, 0)
         if all_ < LEAST_LABELS:
             return value
         sure = (right + PRIOR_WEIGHT * value.confidence) / (all_ + PRIOR_WEIGHT)

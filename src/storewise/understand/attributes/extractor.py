@@ -20,7 +20,7 @@ from storewise.understand.attributes.product import Product
 from storewise.understand.attributes.quantity import quantities
 from storewise.understand.attributes.resolve import resolve
 from storewise.understand.attributes.size import ages, sizes
-from storewise.understand.attributes.text import plain, tokens
+from storewise.understand.attributes.text import is_han, plain, tokens
 from storewise.understand.attributes.value import AttributeValue
 
 RULES_VERSION = 1
@@ -114,8 +114,12 @@ class Extractor(Component[ExtractorConfig]):
             entry, sure, source = m.entry, m.entry.confidence, ""
             if entry.name == "brand":
                 sure, source = _sure_of_brand(low, m.start, words[0].start, sure)
+            elif m.end - m.start == 1 and _inside_a_word(low, m.start):
+                sure, source = 0.5 * sure, "one character"
             elif entry.name == "type" and _FITS.search(low, max(0, m.start - 30), m.start):
                 sure, source = 0.5 * sure, "fits"
+            elif entry.name == "type":
+                source = "first" if m.start == words[0].start else ("last" if m.end == words[-1].end else "")
             yield AttributeValue(
                 entry.name, entry.value, None, text[m.start : m.end], field, m.start, m.end, trust * sure,
                 entry.method, source,
@@ -141,6 +145,12 @@ def _labels(product: Product) -> Mapping[str, tuple[str, ...]]:
     """What the shop tells itself; the category stands for the type."""
     kind = type_of(product)
     return {**product.given, **({"type": (kind,)} if kind else {})}
+
+
+def _inside_a_word(low: str, place: int) -> bool:
+    """One character with others of its script on both sides may be a part of any word: 加白花."""
+    before, after = low[place - 1 : place], low[place + 1 : place + 2]
+    return low[place] not in "男女" and is_han(before) and is_han(after) and after not in "款色"
 
 
 def _sure_of_brand(low: str, start: int, first: int, sure: float) -> tuple[float, str]:

@@ -13,6 +13,7 @@ from storewise.understand.attributes.value import MEASURES
 LEAST_PRODUCTS = 3
 LEAST_PRECISION = 0.5
 AT_START = 0.8  # share of a word's occurrences that stand first, for a brand learned from titles alone
+LONGEST_BRAND = 4  # words
 MOST_ENTRIES = 30_000
 LONGEST_VALUE = 60
 
@@ -57,28 +58,40 @@ def _given_words(products: Sequence[Product]) -> Iterator[Entry]:
 
 
 def _first_words(products: Sequence[Product]) -> Iterator[Entry]:
-    """Brands of a shop that does not name them: words that nearly always stand first, in the titles of one or two
-    categories, and are never written small. Needs titles in mixed case: capitals are the evidence."""
-    titles = [p.title for p in products]
+    """Brands of a shop that does not name them: words that nearly always stand first and are never written small,
+    with the words that nearly always follow. Needs titles in mixed case: capitals are the evidence."""
+    titles = [cased(p.title) for p in products]
     if sum(any(c.islower() for c in t) for t in titles) < 0.9 * max(len(titles), 1):
         return
-    known = Gazetteer(built_in())
-    first: Counter[str] = Counter()
+    known = {e.phrase for e in built_in() if e.value}
+    starts: dict[str, list[list[str]]] = defaultdict(list)
     anywhere: Counter[str] = Counter()
-    small: set[str] = set()
-    where: dict[str, set[str | None]] = defaultdict(set)
-    for product in products:
-        text = cased(product.title)
-        words = tokens(text)
-        anywhere.update({w.text for w in words})
-        small.update(w.text for w in tokens(cased(product.description)) if w.text.islower())
-        if words and words[0].text[:1].isupper() and len(words[0].text) > 1:
-            first[words[0].text] += 1
-            where[words[0].text].add(product.category)
-    for word, n in first.items():
-        alone = word.lower() not in small and word.lower() not in anywhere
-        if n >= LEAST_PRODUCTS and n >= AT_START * anywhere[word] and len(where[word]) <= 2 and alone and not any(known.find(word)):
-            yield Entry("brand", word, word.lower(), 0.6, "shop")
+    for title in titles:
+        words = [w.text for w in tokens(title)]
+        anywhere.update(set(words))
+        if words and words[0][:1].isupper() and len(words[0]) > 1:
+            starts[words[0]].append(words[1:LONGEST_BRAND])
+    small = {w.text for p in products for w in tokens(cased(p.description)) if w.text.islower()}
+    for word, followers in starts.items():
+        n = len(followers)
+        brand = _with_followers(word, followers, known)
+        listed = all(part.lower() in known for part in brand)
+        seldom = n < LEAST_PRODUCTS or n < AT_START * anywhere[word] and len(brand) == 1
+        if not (listed or seldom or word.lower() in small or word.lower() in anywhere):
+            yield Entry("brand", " ".join(brand), " ".join(brand).lower(), 0.5, "shop")
+
+
+def _with_followers(word: str, followers: list[list[str]], known: set[str]) -> list[str]:
+    """The word and those that follow it in nearly all titles: Red Tape, Peter England."""
+    brand, rest = [word], followers
+    while len(brand) < LONGEST_BRAND:
+        common = Counter(words[0] for words in rest if words).most_common(1)
+        frequent = common and common[0][1] >= AT_START * len(followers)
+        if not frequent or not common[0][0][:1].isalpha() or common[0][0].lower() in known:
+            break
+        brand.append(common[0][0])
+        rest = [words[1:] for words in rest if words and words[0] == common[0][0]]
+    return brand
 
 
 def _types(products: Sequence[Product], brands: Sequence[Entry]) -> Iterator[Entry]:

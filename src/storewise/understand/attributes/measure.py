@@ -97,8 +97,8 @@ def _read(match: re.Match[str], low: str, upper: str) -> Iterator[Measurement]:
         if all(j[-1:] in ("x", "*") for j in joins):
             yield from _sides(pieces)
             return
-        if len(pieces) == 2 and joins[0] in ("-", "~", "to", "至", "到"):
-            yield from _range(pieces)
+        if all(j in ("-", "~", "to", "至", "到") for j in joins):
+            yield from _range([pieces[0], pieces[-1]])
             return
     for piece in pieces:
         if piece.unit is not None:
@@ -164,6 +164,8 @@ def _single(piece: _Piece, low: str, upper: str) -> Iterator[Measurement]:
     assert found is not None
     name, unit, value = found.measure, found.canonical, piece.value * found.factor
     confidence = _sure(piece, low, upper)
+    if piece.spelling == "毫安" and value >= 0.5:  # of batteries, short for 毫安时
+        name, unit, value = "charge", "mAh", piece.value
     if piece.spelling == "g" and confidence < 0:  # 64G: storage that lost its B
         name, unit, value, confidence = "storage", "GB", piece.value, 0.8
     if confidence > 0 and value > 0:
@@ -175,6 +177,7 @@ def _sure(piece: _Piece, low: str, upper: str) -> float:
     spelling, value = piece.spelling, piece.value
     after = low[piece.end : piece.end + 8].lstrip()
     capital = upper[piece.end - len(spelling) : piece.end].isupper()
+    tight_low = upper[piece.end - len(spelling) : piece.end].islower()
     tight = low[piece.end - len(spelling) - 1].isdigit()
     if spelling == "g":
         return _sure_of_grams(value, after, capital)
@@ -185,6 +188,8 @@ def _sure(piece: _Piece, low: str, upper: str) -> float:
         return 0.0 if memory else (0.75 if capital else 0.9)
     if spelling == "in":
         return 0.9 if tight else 0.0  # "3 in 1" is no inch
+    if spelling in ("gb", "mb", "kb") and (after.startswith(("/s", "ps")) or upper[piece.end - 1].islower() and not tight_low):
+        return 0.0  # bits: 10Gb, 300 Mb/s
     if spelling in ("a", "''"):
         return 0.8 if tight and value <= 200 else 0.0
     if spelling == "l":

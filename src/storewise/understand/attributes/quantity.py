@@ -16,6 +16,12 @@ _OF = re.compile(
     rf"\b(?:packs?|sets?|box|boxes|case|bag|lot|bundle|roll|packet|tube?|tin|pair|bx|pk)(?: ?of ?|/ ?)({_COUNT})(?![\w.%])"
     rf"|\b(?:sets?|pack|pk)[ -]?(\d{{1,4}})(?![\w.,/-])"
 )
+_SHORT = re.compile(r"\bs/(\d{1,3})(?![\w.])")
+_FIRST = re.compile(
+    r"^\s*(\d{1,3}) (?!(?:tier|hook|drawer|colou?rs?|light|led|way|in|part|door|layer|section|port|year|step|shel|person|panel|speed"
+    r"|wheel|pocket|seat|bulb|draw|branch|compart|level|bit|core|pin|mm|cm|m|ft|inch|button|channel|bay|outlet|key|zone|in|days?|hours?)\w*\b)"
+    r"(?=[a-z]{2,})"
+)
 _EACH = re.compile(
     rf"(?<![\w.,/#-])({_COUNT})[ -]?(?:per (?:box|pack|case)|(?:pcs?|pieces?|pce|packs?|pkt?|sets?|pairs?|ct|count|sheets|units)\b)"
 )
@@ -34,12 +40,16 @@ def quantities(text: str) -> list[Measurement]:
     ['12', '6', '12', '3', '3', '36']
     """
     low = plain(text)
-    return [*_latin(low), *_han(low)]
+    return [*_latin(low), *(() if low.isascii() else _han(low))]
 
 
 def _latin(low: str) -> Iterator[Measurement]:
     for match in _OF.finditer(low):
         yield from _made(match[1] or match[2], match.start(), match.end(), 0.95 if match[1] else 0.85)
+    for match in _SHORT.finditer(low):
+        yield from _made(match[1], match.start(), match.end(), 0.8)
+    if (match := _FIRST.match(low)) and int(match[1]) > 1:  # 75 PETIT FOUR CASES
+        yield from _made(match[1], match.start(1), match.end(1), 0.55)
     for match in _EACH.finditer(low):
         yield from _made(match[1], match.start(), match.end(), 0.9)
 

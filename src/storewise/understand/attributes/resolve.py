@@ -47,6 +47,8 @@ def resolve(
 
 def _order(value: AttributeValue) -> tuple[float, int, int, int, str]:
     """Best first; ties by length, then the title, then the earlier place."""
+    if value.name == "type":  # the last noun is the thing: 凉拖鞋 of 浴室凉拖鞋, jacket of fleece jacket
+        return -round(value.confidence, 2), 0, value.field != "title", -value.start, value.value
     return -round(value.confidence, 6), value.start - value.end, value.field != "title", value.start, value.value
 
 
@@ -60,7 +62,7 @@ def _given(name: str, text: str, candidates: Sequence[AttributeValue]) -> Attrib
 
 def _outside(candidates: Sequence[AttributeValue]) -> list[AttributeValue]:
     """Without what lies inside a brand, a measure or a longer colour, material or pattern."""
-    walls = [c for c in candidates if c.name not in ("type", "audience") and c.placed]
+    walls = [c for c in candidates if c.end - c.start > 2 and c.name not in ("type", "audience")]
     return [c for c in candidates if not any(_inside(c, wall) for wall in walls)]
 
 
@@ -77,7 +79,7 @@ def _clash(one: AttributeValue, held: AttributeValue) -> bool:
     if one.name not in MEASURES or one.unit != held.unit:
         return False
     try:
-        a, b = float(one.value), float(held.value)
-    except ValueError:
+        pairs = [(float(a), float(b)) for a, b in zip(one.value.split("x"), held.value.split("x"), strict=True)]
+    except ValueError:  # a range, or another number of sides
         return False
-    return abs(a - b) <= SAME_MEASURE * max(a, b)
+    return all(abs(a - b) <= SAME_MEASURE * max(a, b) for a, b in pairs)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 MAX_CHARACTERS = 20_000
 """Of a longer text only this much is read; what stands later is not found. No error: shops have such texts."""
@@ -18,6 +19,7 @@ _TOKEN = re.compile(rf"[{HAN}]|[^\W_{HAN}]+")
 _JOINS = re.compile(r"[ \-'.&/+®™\u200d]{0,3}")
 
 
+@lru_cache(maxsize=64)
 def plain(text: str) -> str:
     """Lower case, half width, simple quotes and dashes; the same length, at most ``MAX_CHARACTERS``.
 
@@ -33,7 +35,8 @@ def plain(text: str) -> str:
 
 def cased(text: str) -> str:
     """As :func:`plain`, in the original's case."""
-    return text[:MAX_CHARACTERS].translate(_TABLE)
+    cut = text[:MAX_CHARACTERS]
+    return cut if cut.isascii() else cut.translate(_TABLE)
 
 
 @dataclass(frozen=True, slots=True)
