@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import cache
 
-from storewise.understand.attributes.gazetteer import BUILT_IN, Gazetteer, built_in
+from storewise.understand.attributes.gazetteer import BUILT_IN, lists_of
 from storewise.understand.attributes.measure import measurements
 from storewise.understand.attributes.number import parse, write
 from storewise.understand.attributes.quantity import quantities
@@ -40,14 +40,9 @@ def _measure(name: str, text: str) -> tuple[str, str | None]:
 
 
 @cache
-def _lists(name: str) -> Gazetteer:
-    return Gazetteer(entry for entry in built_in() if entry.name == name)
-
-
-@cache
 def _listed(name: str, text: str) -> str | None:
     """The value whose phrase is the whole text, or the only one in it."""
-    found = list(_lists(name).find(text))
+    found = list(lists_of(name).find(text))
     values = {m.entry.value for m in found}
     if len(values) == 1 and max(m.end - m.start for m in found) >= 0.5 * len(text):
         return values.pop()

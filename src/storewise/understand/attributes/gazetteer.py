@@ -102,6 +102,12 @@ def built_in() -> tuple[Entry, ...]:
     return (*(entry for name in BUILT_IN for entry in _list(name)), *_blocked())
 
 
+@cache
+def lists_of(name: str) -> Gazetteer:
+    """The built-in entries of one name."""
+    return Gazetteer(entry for entry in built_in() if entry.name == name)
+
+
 def _list(name: str) -> Iterator[Entry]:
     for row in _rows(name):
         seen = set()
