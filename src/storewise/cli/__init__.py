@@ -15,4 +15,5 @@ COMMANDS = {
     "evaluate": "storewise.cli.evaluate:evaluate",
     "benchmark": "storewise.cli.benchmark:benchmark",
     "rejects": "storewise.cli.rejects:rejects",
+    "attributes": "storewise.cli.attributes:attributes",
 }

@@ -22,6 +22,7 @@ from storewise.data.dataset import Dataset
 from storewise.data.schema import TABLES
 from storewise.data.shop import build
 from storewise.data.stores import Store
+from storewise.engine import attributes
 from storewise.engine.history import History
 from storewise.engine.pipeline import Pipeline
 from storewise.engine.published import ARTIFACTS, Manifest, write_snapshot
@@ -193,9 +194,12 @@ def write_artifacts(
         parts.POPULAR: parts.retriever_artifact(POPULAR, chosen.popular, facts),
         parts.CATALOGUE: parts.catalogue_artifact(shop, facts),
         parts.RELATED: related,
+        parts.ATTRIBUTES: attributes.extract(root, shop.products, progress=progress).artifact,
     }
     with step(progress, "writing artifacts"):
-        return {role: artifact.write(part, root / ARTIFACTS).name for role, part in made.items()}
+        names = {role: artifact.write(part, root / ARTIFACTS).name for role, part in made.items()}
+    attributes.remember(root, names[parts.ATTRIBUTES])
+    return names
 
 
 def report(chosen: Chosen, pipeline: Pipeline, validation: Validation | None) -> dict[str, Any]:

@@ -26,7 +26,16 @@ from storewise.understand.attributes.product import Product
 from storewise.understand.attributes.units import Unit, table
 from storewise.understand.attributes.value import MEASURES
 
-TITLES = ("title", "product_title", "productdisplayname", "product_name", "productname", "name", "标题", "商品名称")
+TITLES = (
+    "title",
+    "product_title",
+    "productdisplayname",
+    "product_name",
+    "productname",
+    "name",
+    "标题",
+    "商品名称",
+)
 DESCRIPTIONS = ("description", "short_description", "summary", "描述", "商品描述")
 LEAST_VALUES = 100
 MOST_VALUES = 20_000
@@ -62,7 +71,8 @@ def read_catalogue(path: Path) -> Catalogue:
     title = next((by_name[n] for n in TITLES if n in by_name), None)
     if title is None:
         raise DataError(
-            f"{path} has no column with titles.", next_step=f"Name it {TITLES[0]}; it has {frame.columns[:12]}."
+            f"{path} has no column with titles.",
+            next_step=f"Name it {TITLES[0]}; it has {frame.columns[:12]}.",
         )
     texts = next((by_name[n] for n in DESCRIPTIONS if n in by_name), None)
     rows = frame.filter(pl.col(title).is_not_null() & (pl.col(title) != ""))
@@ -85,11 +95,15 @@ def _frame(path: Path) -> pl.DataFrame:
         try:
             row = orjson.loads(line) if line.strip() else None
         except orjson.JSONDecodeError as error:
-            raise DataError(f"{path}, line {number} is not JSON.", next_step="Give one object a line.") from error
+            raise DataError(
+                f"{path}, line {number} is not JSON.", next_step="Give one object a line."
+            ) from error
         if isinstance(row, dict):
             rows.append({key: _cell(value) for key, value in row.items()})
     names = list(dict.fromkeys(name for row in rows for name in row))
-    return pl.DataFrame({name: [row.get(name) for row in rows] for name in names}, schema=dict.fromkeys(names, pl.String))
+    return pl.DataFrame(
+        {name: [row.get(name) for row in rows] for name in names}, schema=dict.fromkeys(names, pl.String)
+    )
 
 
 def _cell(value: object) -> str | None:
@@ -104,9 +118,18 @@ def _columns(rows: pl.DataFrame, texts: set[str]) -> dict[str, tuple[str, tuple[
     for column in rows.columns:
         name = known_name(column)
         filled = rows[column].drop_nulls()
-        if name and name not in MEASURES and all(parse(cell) is not None for cell in filled.head(LEAST_VALUES)):
+        if (
+            name
+            and name not in MEASURES
+            and all(parse(cell) is not None for cell in filled.head(LEAST_VALUES))
+        ):
             continue  # numbers: not a colour, and not a size that is a name
-        if name and column not in texts and len(filled) >= LEAST_VALUES and 2 <= filled.n_unique() <= MOST_VALUES:
+        if (
+            name
+            and column not in texts
+            and len(filled) >= LEAST_VALUES
+            and 2 <= filled.n_unique() <= MOST_VALUES
+        ):
             found.setdefault(name, []).append(column)
     chosen: dict[str, tuple[str, tuple[str | None, ...]]] = {}
     for name, columns in found.items():
@@ -120,7 +143,11 @@ def truths(catalogue: Catalogue, train: Sequence[int]) -> list[Truth]:
     """The truth of every column; what has to be learned for it (units) comes from the products ``train``."""
     found = []
     for column, (name, cells) in catalogue.columns.items():
-        unit = _unit(name, [(catalogue.products[i].title, cells[i]) for i in train]) if name in MEASURES else None
+        unit = (
+            _unit(name, [(catalogue.products[i].title, cells[i]) for i in train])
+            if name in MEASURES
+            else None
+        )
         values = tuple(frozenset(_told(name, cell, unit)) for cell in cells)
         if name not in MEASURES or unit is not None or any(u for told in values for _, u in told):
             found.append(Truth(name, column, cells, values))

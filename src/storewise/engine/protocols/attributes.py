@@ -40,7 +40,9 @@ class Attributes:
     """``storewise benchmark attributes --catalogue C``."""
 
     name = "attributes"
-    about = "attributes from titles: half the catalogue teaches, the other half's columns are hidden and asked"
+    about = (
+        "attributes from titles: half the catalogue teaches, the other half's columns are hidden and asked"
+    )
     reads = ("catalogue",)
 
     def run(
@@ -155,7 +157,13 @@ def _exact(
                     continue
                 value, unit = min(value_of[hit.entry.value], key=str)
                 raw = title[hit.start : hit.end]
-                found.append({one.name: AttributeValue(one.name, value, unit, raw, "title", hit.start, hit.end, 0.9, "shop")})
+                found.append(
+                    {
+                        one.name: AttributeValue(
+                            one.name, value, unit, raw, "title", hit.start, hit.end, 0.9, "shop"
+                        )
+                    }
+                )
             answers.append(found)
         return answers
 
@@ -173,13 +181,18 @@ def _thresholds(
     """For each column the confidence below which not to answer, with the counts it gives on these products."""
     best: list[float] = []
     for place in range(len(told)):
-        tried = {t: _counts(answers, told, products, [t] * len(told))[:, place].sum(axis=0) for t in THRESHOLDS}
+        tried = {
+            t: _counts(answers, told, products, [t] * len(told))[:, place].sum(axis=0) for t in THRESHOLDS
+        }
         best.append(max(THRESHOLDS, key=lambda t: 2 * tried[t][0] / max(tried[t][1] + tried[t][2], 1)))
     return best, _counts(answers, told, products, best)
 
 
 def _counts(
-    answers: list[Answers], told: Sequence[Truth], products: npt.NDArray[np.int64], thresholds: Sequence[float]
+    answers: list[Answers],
+    told: Sequence[Truth],
+    products: npt.NDArray[np.int64],
+    thresholds: Sequence[float],
 ) -> Counts:
     """(n_products, n_columns, 4), of products whose column tells something."""
     counts = np.zeros((len(products), len(told), 4))

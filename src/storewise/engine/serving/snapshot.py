@@ -25,8 +25,10 @@ from storewise.engine.serving.catalogue import Catalogue
 from storewise.recommend.eligibility import Eligibility
 from storewise.recommend.related import Related
 from storewise.recommend.retrieve.base import Retriever
+from storewise.understand.attributes.value import from_frame
 
 RETRIEVER, POPULAR, CATALOGUE, RELATED = "retriever", "popular", "catalogue", "related"
+ATTRIBUTES = "attributes"  # optional: snapshots of earlier versions have none
 RECENT_S = 86_400.0  # how far before the watermark live events are kept that training does not hold
 
 
@@ -129,7 +131,9 @@ def load(
         _, popular = restore_retriever(found[POPULAR], registry)
         trained = shelf.tables["trained"]["customer_id"].to_list()
         pipeline = parse(Pipeline, manifest.pipeline, where=manifest.id)
-        catalogue = Catalogue.of(shelf.tables["products"]).refreshed(behaviour.products, stock)
+        extracted = from_frame(found[ATTRIBUTES].tables["values"]) if ATTRIBUTES in found else None
+        catalogue = Catalogue.of(shelf.tables["products"], extracted=extracted)
+        catalogue = catalogue.refreshed(behaviour.products, stock)
         popularity = popular.scores(Histories.single([], n_products=len(catalogue)))[0]
         similar, together = (_related(related, part) for part in ("similar", "together"))
     except KeyError as error:

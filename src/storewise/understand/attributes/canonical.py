@@ -7,6 +7,7 @@ from functools import cache
 
 from storewise.understand.attributes.gazetteer import BUILT_IN, lists_of
 from storewise.understand.attributes.measure import measurements
+from storewise.understand.attributes.names import known_name
 from storewise.understand.attributes.number import parse, write
 from storewise.understand.attributes.quantity import quantities
 from storewise.understand.attributes.text import plain
@@ -27,6 +28,17 @@ def canonical(name: str, text: str) -> tuple[str, str | None]:
     if name in TRANSLATED and (found := _listed(name, bare)):
         return found, None
     return re.sub(r"\s+", " ", plain(bare)).strip(" .,;"), None
+
+
+def asked(name: str, value: str) -> tuple[str, str]:
+    """A filter's name and value as extracted values spell them.
+
+    >>> asked("Color", "红色"), asked("volume", "3L")
+    (('colour', 'red'), ('volume', '3000 ml'))
+    """
+    own = known_name(name) or name.lower()
+    told, unit = canonical(own, value)
+    return own, f"{told} {unit}".lower() if unit else told
 
 
 def _measure(name: str, text: str) -> tuple[str, str | None]:

@@ -64,10 +64,14 @@ class EndpointChat:
         body = {"model": self._model, **_body(messages, schema, self._max_tokens)}
         end = time.monotonic() + self._timeout_s
         try:
-            with httpx.stream("POST", self._url, json=body, headers=headers, timeout=self._timeout_s) as answer:
+            with httpx.stream(
+                "POST", self._url, json=body, headers=headers, timeout=self._timeout_s
+            ) as answer:
                 self._refuse(answer.status_code)
                 content = bytearray()
-                for part in answer.iter_bytes():  # a server that drips keeps each read short: look at the clock
+                for (
+                    part
+                ) in answer.iter_bytes():  # a server that drips keeps each read short: look at the clock
                     content += part
                     if time.monotonic() > end or len(content) > MAX_ANSWER_BYTES:
                         raise self._late()
@@ -77,7 +81,8 @@ class EndpointChat:
             raise self._late() from error
         except httpx.HTTPError as error:
             raise DataError(
-                f"{self._url} cannot be read ({type(error).__name__}).", next_step="Check that the server runs."
+                f"{self._url} cannot be read ({type(error).__name__}).",
+                next_step="Check that the server runs.",
             ) from error
         return content_of(bytes(content), self._url)
 
@@ -88,7 +93,9 @@ class EndpointChat:
                 next_step=f"Put a valid key into the environment variable {self._key_variable}.",
             )
         if status != 200:
-            raise DataError(f"{self._url} answered with status {status}.", next_step="Check the server, or wait.")
+            raise DataError(
+                f"{self._url} answered with status {status}.", next_step="Check the server, or wait."
+            )
 
     def _late(self) -> DeadlineExceeded:
         return DeadlineExceeded(
@@ -140,7 +147,9 @@ class LocalChat:
         try:
             self._server = xllamacpp.Server(settings)
         except Exception as error:  # the library raises bare RuntimeErrors
-            raise ConfigError(f"{path} cannot be loaded ({error}).", next_step="Give a whole GGUF file.") from error
+            raise ConfigError(
+                f"{path} cannot be loaded ({error}).", next_step="Give a whole GGUF file."
+            ) from error
         self._path, self._timeout_s, self._max_tokens = path, timeout_s, max_tokens
 
     def __call__(self, messages: Messages, schema: Mapping[str, Any]) -> str:
@@ -156,8 +165,7 @@ class LocalChat:
                 if not isinstance(one, dict) or "choices" not in one:
                     failed.append(str(one)[:200])
                     return True
-                for choice in one["choices"]:
-                    parts.append((choice.get("delta") or {}).get("content") or "")
+                parts.extend((choice.get("delta") or {}).get("content") or "" for choice in one["choices"])
             late = time.monotonic() > end
             return late
 

@@ -26,10 +26,10 @@ from storewise.understand.attributes.value import AttributeValue
 RULES_VERSION = 1
 """Raised when rules or lists change what is found: part of every cache key."""
 
-_FITS = re.compile(
-    r"(?:\bfor|\bfits?|\bcompatible with|\breplaces?|适用于?|兼容|适配|通用)[^,;.，。]{0,12}$"
+_FITS = re.compile(r"(?:\bfor|\bfits?|\bcompatible with|\breplaces?|适用于?|兼容|适配|通用)[^,;.，。]{0,12}$")
+_TWO_SCRIPTS = re.compile(
+    r"(?:^|[\s,，【】\[\]()（）])([a-z][a-z0-9.'&-]{1,20})/([\u4e00-\u9fff]{2,6})(?=[^\u4e00-\u9fff]|$)"
 )
-_TWO_SCRIPTS = re.compile(r"(?:^|[\s,，【】\[\]()（）])([a-z][a-z0-9.'&-]{1,20})/([\u4e00-\u9fff]{2,6})(?=[^\u4e00-\u9fff]|$)")
 
 
 class ExtractorConfig(Config):
@@ -77,7 +77,9 @@ class Extractor(Component[ExtractorConfig]):
     @property
     def fingerprint(self) -> str:
         """Identifies rules, lists and what was learned: a part of the cache key of what is found."""
-        told = orjson.dumps([RULES_VERSION, self.config.model_dump(mode="json"), self.state()["learned"].tolist()])
+        told = orjson.dumps(
+            [RULES_VERSION, self.config.model_dump(mode="json"), self.state()["learned"].tolist()]
+        )
         return hashlib.sha256(told).hexdigest()[:16]
 
     def __call__(
@@ -104,7 +106,16 @@ class Extractor(Component[ExtractorConfig]):
             for m in read(text):
                 raw = text[m.start : m.end]
                 yield AttributeValue(
-                    m.name, m.value, m.unit or None, raw, field, m.start, m.end, trust * m.confidence, "rule", rule
+                    m.name,
+                    m.value,
+                    m.unit or None,
+                    raw,
+                    field,
+                    m.start,
+                    m.end,
+                    trust * m.confidence,
+                    "rule",
+                    rule,
                 )
 
     def _listed(self, field: str, text: str, trust: float) -> Iterator[AttributeValue]:
@@ -127,7 +138,9 @@ class Extractor(Component[ExtractorConfig]):
         if field == "title":
             for pair in _TWO_SCRIPTS.finditer(low):
                 raw = text[pair.start(1) : pair.end(2)]
-                yield AttributeValue("brand", raw, None, raw, field, pair.start(1), pair.end(2), 0.7, "rule", "two scripts")
+                yield AttributeValue(
+                    "brand", raw, None, raw, field, pair.start(1), pair.end(2), 0.7, "rule", "two scripts"
+                )
 
     def state(self) -> Arrays:
         """Entries and calibration as one array of JSON bytes."""

@@ -111,7 +111,11 @@ def lists_of(name: str) -> Gazetteer:
 def _list(name: str) -> Iterator[Entry]:
     for row in _rows(name):
         seen = set()
-        for phrase in (row["canonical"] if name != "type" else "", *row["en"].split("|"), *row["zh"].split("|")):
+        for phrase in (
+            row["canonical"] if name != "type" else "",
+            *row["en"].split("|"),
+            *row["zh"].split("|"),
+        ):
             if phrase and phrase not in seen:
                 seen.add(phrase)
                 yield Entry(name, row["canonical"], phrase, _sure(name, phrase), "gazetteer")

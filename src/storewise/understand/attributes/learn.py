@@ -53,7 +53,11 @@ def _given_words(products: Sequence[Product]) -> Iterator[Entry]:
     from storewise.understand.attributes.canonical import canonical
 
     for (name, value), products_with in count.items():
-        if products_with >= LEAST_PRODUCTS and not value.replace(".", "").isdigit() and value not in ("true", "false"):
+        if (
+            products_with >= LEAST_PRODUCTS
+            and not value.replace(".", "").isdigit()
+            and value not in ("true", "false")
+        ):
             yield Entry(name, canonical(name, value)[0], value, 0.7, "shop")
 
 
@@ -76,7 +80,7 @@ def _first_words(products: Sequence[Product]) -> Iterator[Entry]:
         n = len(followers)
         brand = _with_followers(word, followers, known)
         listed = all(part.lower() in known for part in brand)
-        seldom = n < LEAST_PRODUCTS or n < AT_START * anywhere[word] and len(brand) == 1
+        seldom = n < LEAST_PRODUCTS or (n < AT_START * anywhere[word] and len(brand) == 1)
         if not (listed or seldom or word.lower() in small or word.lower() in anywhere):
             yield Entry("brand", " ".join(brand), " ".join(brand).lower(), 0.5, "shop")
 
@@ -109,7 +113,11 @@ def _types(products: Sequence[Product], brands: Sequence[Entry]) -> Iterator[Ent
     best: dict[str, tuple[float, str]] = {}
     for (phrase, kind), n in with_type.items():
         precision = n / (of[phrase] + 1)
-        if n >= LEAST_PRODUCTS and precision >= LEAST_PRECISION and precision > best.get(phrase, (0.0, ""))[0]:
+        if (
+            n >= LEAST_PRODUCTS
+            and precision >= LEAST_PRECISION
+            and precision > best.get(phrase, (0.0, ""))[0]
+        ):
             best[phrase] = (precision, kind)
     for phrase, (precision, kind) in best.items():
         first, _, second = phrase.partition(" ")
@@ -126,7 +134,9 @@ def _phrases(title: str, noise: Gazetteer) -> Iterator[str]:
 
     def usable(word: Token) -> bool:
         free = not any(a <= word.start < z for a, z in taken)
-        return free and (is_han(word.text) or (len(word.text) > 1 and not any(c.isdigit() for c in word.text)))
+        return free and (
+            is_han(word.text) or (len(word.text) > 1 and not any(c.isdigit() for c in word.text))
+        )
 
     for word, after in zip(words, [*words[1:], None], strict=True):
         if not usable(word) and len(word.text) > 1:

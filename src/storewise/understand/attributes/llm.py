@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -97,11 +97,12 @@ class LlmExtractor:
         self._chat = chat or _chat(config)
 
     def __call__(self, products: Sequence[Product], *, progress: Progress | None = None) -> Asked:
-        """Candidates of method "llm". An answer that cannot be used costs that product alone.
+        """Candidates of method "llm". An answer that cannot be used costs that product alone; after
+        ``MOST_FAILURES_IN_A_ROW`` without any answer the rest is not asked.
 
         Raises:
             AccessDenied: when the endpoint refuses the key.
-            DeadlineExceeded, DataError: when ``MOST_FAILURES_IN_A_ROW`` products in a row got no answer at all.
+            DeadlineExceeded, DataError: when the model does not answer at all.
         """
         asked, in_a_row = Asked(), 0
         for product in (progress or Silent()).track(products, label="asking the language model"):
@@ -121,7 +122,14 @@ class LlmExtractor:
                 asked.problems[type(error).__name__] += 1
                 in_a_row += 1
                 if in_a_row >= MOST_FAILURES_IN_A_ROW:
-                    raise
+                    if not any(asked.answered):
+                        raise
+                    break
+        missing = len(products) - len(asked.values)
+        if missing:  # the model stopped answering: what came before is kept
+            asked.problems["not asked"] += missing
+            asked.values += [[] for _ in range(missing)]
+            asked.answered += [False] * missing
         return asked
 
     def ask(self, product: Product) -> list[AttributeValue]:
@@ -201,7 +209,10 @@ def parse_answer(answer: str, names: Sequence[str]) -> list[tuple[str, str]]:
     return [
         (name, str(value).strip())
         for name, value in told.items()
-        if name in names and isinstance(value, str | int | float) and not isinstance(value, bool) and str(value).strip()
+        if name in names
+        and isinstance(value, str | int | float)
+        and not isinstance(value, bool)
+        and str(value).strip()
     ]
 
 
@@ -245,4 +256,3 @@ def of_option(option: str, **settings: Any) -> LlmConfig:
         url, _, model = option.partition("#")
         return LlmConfig(model=model or "default", base_url=url, **settings)
     return LlmConfig(model=option, **settings)
-

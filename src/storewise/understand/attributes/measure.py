@@ -6,6 +6,7 @@ its repeats are bounded, so that time grows with the length of the text and no t
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -92,7 +93,7 @@ def _read(match: re.Match[str], low: str, upper: str) -> Iterator[Measurement]:
     if len(pieces) > 1 and _counts(pieces, low):  # 2x 1.5m, 12 x 330 ml
         yield from _count(pieces[0], "x", 0.8)
         pieces = pieces[1:]
-    joins = [low[a.end : b.start].strip() for a, b in zip(pieces, pieces[1:], strict=False)]
+    joins = [low[a.end : b.start].strip() for a, b in itertools.pairwise(pieces)]
     if len(pieces) > 1 and _one_measure(pieces):
         if all(j[-1:] in ("x", "*") for j in joins):
             yield from _sides(pieces)
@@ -184,11 +185,17 @@ def _sure(piece: _Piece, low: str, upper: str) -> float:
     if spelling == "m":
         if tight and value == 3 and capital:  # the maker
             return 0.0
-        memory = after.startswith(("b", "缓存", "cache", "内存", "流量", "宽带", "带宽")) or value in (128, 256, 512)
+        memory = after.startswith(("b", "缓存", "cache", "内存", "流量", "宽带", "带宽")) or value in (
+            128,
+            256,
+            512,
+        )
         return 0.0 if memory else (0.75 if capital else 0.9)
     if spelling == "in":
         return 0.9 if tight else 0.0  # "3 in 1" is no inch
-    if spelling in ("gb", "mb", "kb") and (after.startswith(("/s", "ps")) or upper[piece.end - 1].islower() and not tight_low):
+    if spelling in ("gb", "mb", "kb") and (
+        after.startswith(("/s", "ps")) or (upper[piece.end - 1].islower() and not tight_low)
+    ):
         return 0.0  # bits: 10Gb, 300 Mb/s
     if spelling in ("a", "''"):
         return 0.8 if tight and value <= 200 else 0.0
@@ -204,10 +211,14 @@ def _sure(piece: _Piece, low: str, upper: str) -> float:
 
 
 def _sure_of_grams(value: float, after: str, capital: bool) -> float:
-    network = after.startswith(("手机", "网", "流量", "wifi", "wi-fi", "上网", "lte", "全网", "无线", "双频", "hz", "路由"))
+    network = after.startswith(
+        ("手机", "网", "流量", "wifi", "wi-fi", "上网", "lte", "全网", "无线", "双频", "hz", "路由")
+    )
     if value in (2.4, 5.8) or (value in (2, 3, 4, 5) and (network or not after.startswith(("x", "*", "/")))):
         return 0.0
-    storage = after.startswith(("内存", "硬盘", "u盘", "优盘", "运行", "版", "tf", "sd", "usb", "固态", "闪存", "ram", "ddr"))
+    storage = after.startswith(
+        ("内存", "硬盘", "u盘", "优盘", "运行", "版", "tf", "sd", "usb", "固态", "闪存", "ram", "ddr")
+    )
     if value in (8, 16, 32, 64, 128, 256, 512) and (storage or capital):
         return -1.0
     return 0.9

@@ -4,7 +4,21 @@ from __future__ import annotations
 
 import re
 
-_FILLERS = {"attr", "attribute", "t", "n", "b", "product", "item", "base", "main", "primary", "recommended", "article", "name"}
+_FILLERS = {
+    "attr",
+    "attribute",
+    "t",
+    "n",
+    "b",
+    "product",
+    "item",
+    "base",
+    "main",
+    "primary",
+    "recommended",
+    "article",
+    "name",
+}
 _ALIASES: dict[str, tuple[str, ...]] = {
     "brand": ("brand", "supplier", "manufacturer", "vendor", "maker", "品牌"),
     "type": ("type", "kind", "类型", "品类"),

@@ -10,6 +10,8 @@ from typing import Any
 import orjson
 import polars as pl
 
+from storewise.understand.attributes.names import known_name
+
 FIELDS = ("title", "description")
 
 
@@ -53,17 +55,22 @@ def of_frame(products: pl.DataFrame) -> list[Product]:
 
 def given_values(brand: str | None, attributes: str | None) -> dict[str, tuple[str, ...]]:
     """The brand column and the JSON object of attributes, under our names where we have one."""
-    from storewise.understand.attributes.names import known_name
-
     try:
         told: Any = orjson.loads(attributes) if attributes else {}
     except orjson.JSONDecodeError:
         told = {}
     found: dict[str, tuple[str, ...]] = {}
-    for name, value in told.items() if isinstance(told, dict) else ():
-        values = tuple(str(v) for v in (value if isinstance(value, list) else [value]) if isinstance(v, (str, int, float)))
+    for key, value in told.items() if isinstance(told, dict) else ():
+        name = known_name(key)
+        if name is None:  # of no kind that is extracted: it stays with the shop's own attributes
+            continue
+        values = tuple(
+            str(v)
+            for v in (value if isinstance(value, list) else [value])
+            if isinstance(v, (str, int, float))
+        )
         if values := tuple(v for v in values if v.strip()):
-            found[known_name(name) or name.lower()] = values
+            found[name] = values
     if brand and brand.strip():
         found["brand"] = (brand,)
     return found

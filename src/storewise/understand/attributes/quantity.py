@@ -48,8 +48,9 @@ def _latin(low: str) -> Iterator[Measurement]:
         yield from _made(match[1] or match[2], match.start(), match.end(), 0.95 if match[1] else 0.85)
     for match in _SHORT.finditer(low):
         yield from _made(match[1], match.start(), match.end(), 0.8)
-    if (match := _FIRST.match(low)) and int(match[1]) > 1:  # 75 PETIT FOUR CASES
-        yield from _made(match[1], match.start(1), match.end(1), 0.55)
+    first = _FIRST.match(low)
+    if first and int(first[1]) > 1:  # 75 PETIT FOUR CASES
+        yield from _made(first[1], *first.span(1), 0.55)
     for match in _EACH.finditer(low):
         yield from _made(match[1], match.start(), match.end(), 0.9)
 

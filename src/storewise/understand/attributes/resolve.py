@@ -49,7 +49,13 @@ def _order(value: AttributeValue) -> tuple[float, int, int, int, str]:
     """Best first; ties by length, then the title, then the earlier place."""
     if value.name == "type":  # the last noun is the thing: 凉拖鞋 of 浴室凉拖鞋, jacket of fleece jacket
         return -round(value.confidence, 2), 0, value.field != "title", -value.start, value.value
-    return -round(value.confidence, 6), value.start - value.end, value.field != "title", value.start, value.value
+    return (
+        -round(value.confidence, 6),
+        value.start - value.end,
+        value.field != "title",
+        value.start,
+        value.value,
+    )
 
 
 def _given(name: str, text: str, candidates: Sequence[AttributeValue]) -> AttributeValue:
@@ -79,7 +85,9 @@ def _clash(one: AttributeValue, held: AttributeValue) -> bool:
     if one.name not in MEASURES or one.unit != held.unit:
         return False
     try:
-        pairs = [(float(a), float(b)) for a, b in zip(one.value.split("x"), held.value.split("x"), strict=True)]
+        pairs = [
+            (float(a), float(b)) for a, b in zip(one.value.split("x"), held.value.split("x"), strict=True)
+        ]
     except ValueError:  # a range, or another number of sides
         return False
     return all(abs(a - b) <= SAME_MEASURE * max(a, b) for a, b in pairs)

@@ -47,7 +47,7 @@ def sizes(text: str) -> Iterator[Measurement]:
 
 
 def ages(text: str) -> Iterator[Measurement]:
-    """"ages 3-6", "age 8+".
+    """ "ages 3-6", "age 8+".
 
     >>> [(a.value, a.unit) for a in ages("Puzzle, ages 3 to 6")]
     [('3-6', 'years old')]

@@ -60,7 +60,8 @@ def convert(value: float, source: str, target: str) -> float:
     one, other = unit(source), unit(target)
     if one.measure != other.measure:
         raise UnknownName(
-            f"{source!r} is a {one.measure}, {target!r} a {other.measure}.", next_step="Give units of one measure."
+            f"{source!r} is a {one.measure}, {target!r} a {other.measure}.",
+            next_step="Give units of one measure.",
         )
     return value * one.factor / other.factor
 
