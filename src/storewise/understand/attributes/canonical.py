@@ -6,7 +6,7 @@ import re
 from functools import cache
 
 from storewise.understand.attributes.gazetteer import BUILT_IN, lists_of
-from storewise.understand.attributes.measure import measurements
+from storewise.understand.attributes.measure import measurements, normalise
 from storewise.understand.attributes.names import known_name
 from storewise.understand.attributes.number import parse, write
 from storewise.understand.attributes.quantity import quantities
@@ -42,6 +42,9 @@ def asked(name: str, value: str) -> tuple[str, str]:
 
 
 def _measure(name: str, text: str) -> tuple[str, str | None]:
+    told = normalise(text)
+    if told is not None and told[0] == name:
+        return told[1], told[2]
     for one in (*measurements(text), *quantities(text)):
         if one.name == name:
             return one.value, one.unit

@@ -21,12 +21,13 @@ from pydantic import Field
 from storewise.core.config import Config, config_hash
 from storewise.core.errors import DataError, DeadlineExceeded
 from storewise.core.progress import Progress, Silent
-from storewise.understand.attributes.canonical import canonical
+from storewise.understand.attributes.canonical import TRANSLATED, canonical
 from storewise.understand.attributes.chat import Chat, EndpointChat, LocalChat
 from storewise.understand.attributes.gazetteer import lists_of
 from storewise.understand.attributes.measure import Measurement, measurements
 from storewise.understand.attributes.product import Product
 from storewise.understand.attributes.quantity import quantities
+from storewise.understand.attributes.size import sizes
 from storewise.understand.attributes.text import plain
 from storewise.understand.attributes.value import MEASURES, AttributeValue
 
@@ -47,6 +48,7 @@ _TALKS_TO_MODELS = re.compile(
     re.IGNORECASE,
 )
 MOST_FAILURES_IN_A_ROW = 5
+UNLISTED = 0.4  # factor on the confidence of a word that no list knows
 
 
 class LlmConfig(Config):
@@ -167,7 +169,9 @@ class LlmExtractor:
                 told, unit = canonical(name, raw if name in MEASURES else value)
                 if name == "brand":
                     told = raw
-                sure = self.config.trust * (1.0 if exact else 0.9)
+                sure = (
+                    self.config.trust * (1.0 if exact else 0.9) * (1.0 if plausible(name, raw) else UNLISTED)
+                )
                 yield AttributeValue(name, told, unit, raw, field_name, start, end, sure, "llm")
                 return
 
@@ -235,6 +239,20 @@ def find_back(name: str, value: str, text: str) -> tuple[int, int, bool] | None:
         if found.entry.value == told:
             return found.start, found.end, False
     return None
+
+
+def plausible(name: str, raw: str) -> bool:
+    """False for a word that no list or rule knows as a value of ``name``: small models fill every field with
+    something. Brands and types are open: any words may be one.
+
+    >>> plausible("colour", "dark red"), plausible("colour", "MP3"), plausible("brand", "MP3")
+    (True, False, True)
+    """
+    if name in TRANSLATED:
+        return any(True for _ in lists_of(name).find(raw))
+    if name == "size":
+        return any(True for _ in (*sizes(raw), *measurements(raw)))
+    return True
 
 
 def _measured(name: str, value: str, text: str) -> tuple[int, int, bool] | None:

@@ -46,10 +46,29 @@ def normalise(text: str) -> tuple[str, str, str] | None:
     (('volume', '3000', 'ml'), ('volume', '3000', 'ml'), ('volume', '3000', 'ml'))
     """
     bare = text.strip()
+    if (told := _told(plain(bare))) is not None:
+        return told
     for one in measurements(bare):
         if (one.start, one.end) == (0, len(bare)):
             return one.name, one.value, one.unit
     return None
+
+
+def _told(text: str) -> tuple[str, str, str] | None:
+    """A measure that is told as such, number and unit: no doubt then what an A, an m or a g means."""
+    match = _CANONICAL.fullmatch(text)
+    unit = units.table().get(match[2]) if match else None
+    if match is None or unit is None:
+        return None
+    sign = "x" if "x" in match[1] else "-"
+    values = [number.write(float(v) * unit.factor) for v in match[1].split(sign)]
+    name = "dimensions" if sign == "x" and unit.measure == "length" else unit.measure
+    return name, sign.join(values), unit.canonical
+
+
+_CANONICAL = re.compile(
+    r"(\d{1,12}(?:\.\d{1,10})?(?:(?:x\d{1,12}(?:\.\d{1,10})?){1,2}|-\d{1,12}(?:\.\d{1,10})?)?) ?(\D+)"
+)
 
 
 @cache
