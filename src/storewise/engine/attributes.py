@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass
 from pathlib import Path
+from typing import Any
 
 import orjson
 import polars as pl
@@ -49,9 +50,15 @@ class Extracted:
 
 
 def extract(
-    root: Path, products: pl.DataFrame, *, progress: Progress, llm: LlmExtractor | None = None
+    root: Path,
+    products: pl.DataFrame,
+    *,
+    progress: Progress,
+    llm: LlmExtractor | None = None,
+    about: Mapping[str, Any] | None = None,
 ) -> Extracted:
     """Extract the attributes of all ``products`` (rows of the shop's table); ``remember`` what is written of it.
+    ``about``: facts for the artifact's manifest.
 
     Raises:
         AccessDenied: when the endpoint of the language model refuses the key.
@@ -70,7 +77,7 @@ def extract(
         if values is None:
             values = extractor([product], others=[answers.of(product)])[0]
         found.append(values)
-    facts = {
+    facts = {**(about or {}),
         "extractor": extractor.fingerprint, "llm": answers.model, "products": len(ids), "changed": changed,
     }  # fmt: skip
     tables = {

@@ -194,7 +194,7 @@ def write_artifacts(
         parts.POPULAR: parts.retriever_artifact(POPULAR, chosen.popular, facts),
         parts.CATALOGUE: parts.catalogue_artifact(shop, facts),
         parts.RELATED: related,
-        parts.ATTRIBUTES: attributes.extract(root, shop.products, progress=progress).artifact,
+        parts.ATTRIBUTES: attributes.extract(root, shop.products, progress=progress, about=facts).artifact,
     }
     with step(progress, "writing artifacts"):
         names = {role: artifact.write(part, root / ARTIFACTS).name for role, part in made.items()}

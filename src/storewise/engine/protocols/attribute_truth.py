@@ -89,7 +89,8 @@ def read_catalogue(path: Path) -> Catalogue:
 
 def _frame(path: Path) -> pl.DataFrame:
     if ".jsonl" not in path.name and ".ndjson" not in path.name and not path.name.endswith(".json"):
-        return read_raw(path).drop("line")
+        raw = read_raw(path).drop("line")
+        return raw.select(pl.col(n).cast(pl.String) for n, kind in raw.schema.items() if not kind.is_nested())
     rows = []
     for number, line in enumerate(read_bytes(path).splitlines(), 1):
         try:
