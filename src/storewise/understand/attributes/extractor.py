@@ -126,7 +126,7 @@ class Extractor(Component[ExtractorConfig]):
             if entry.name == "brand":
                 sure, source = _sure_of_brand(low, m.start, words[0].start, sure)
             elif m.end - m.start == 1 and _inside_a_word(low, m.start):
-                sure, source = 0.5 * sure, "one character"
+                sure, source = 0.4 * sure, "one character"
             elif entry.name == "type" and _FITS.search(low, max(0, m.start - 30), m.start):
                 sure, source = 0.5 * sure, "fits"
             elif entry.name == "type":
