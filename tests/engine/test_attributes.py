@@ -179,3 +179,21 @@ def test_a_snapshot_serves_them_and_an_old_one_loads_without(shop: Path) -> None
         old = write_snapshot(shop, manifest.pipeline, parts, {**manifest.facts, "old": True})
         assert load_manifest(store, old, registry()).catalogue.details(index)["extracted"] == []
         artifact.read(shop / ARTIFACTS / manifest.artifacts["attributes"])
+
+
+def test_a_model_is_trusted_as_far_as_the_shop_can_check_it(tmp_path: Path) -> None:
+    """Right about the labelled patterns, a model is believed about the others; wrong, it is not."""
+    table = products(60).with_columns(
+        attributes=pl.when(pl.col("product_id") != "p0").then(pl.lit('{"pattern": "checked"}')),
+        title=pl.col("title") + " checked or striped",
+    )
+    sure = {}
+    for pattern in ("checked", "striped"):
+        (tmp_path / pattern).mkdir()
+        found = extract(tmp_path / pattern, table, llm=llm(Says({"pattern": pattern})))
+        rows = found.values.filter(product_id="p0", name="pattern", method="llm")
+        sure[pattern] = rows["confidence"].max()
+        assert (tmp_path / pattern / attributes.ANSWERS).is_file()
+    assert sure["striped"] is None  # the lists' own candidate is likelier
+    assert isinstance(sure["checked"], float)
+    assert sure["checked"] > 0.9

@@ -22,7 +22,8 @@ from storewise.core.artifact import Artifact
 from storewise.core.errors import ArtifactError
 from storewise.core.progress import Progress
 from storewise.engine.published import ARTIFACTS, replace_file
-from storewise.understand.attributes.extractor import Extractor
+from storewise.understand.attributes.calibrate import Calibration
+from storewise.understand.attributes.extractor import Extractor, labels
 from storewise.understand.attributes.llm import LlmExtractor
 from storewise.understand.attributes.product import Product, of_frame
 from storewise.understand.attributes.value import SCHEMA, AttributeValue, from_frame, to_frame
@@ -71,11 +72,12 @@ def extract(
     keys = [answers.key(product) for product in shop]
     extractor, changed = _extractor(shop, keys, last, progress)
     kept = _kept(last, extractor, ids, keys)
+    trust = answers.calibration(shop)
     found: list[Sequence[AttributeValue]] = []
     for name, product in progress.track(zip(ids, shop, strict=True), label="attributes", total=len(ids)):
         values = kept.get(name)
         if values is None:
-            values = extractor([product], others=[answers.of(product)])[0]
+            values = extractor([product], others=[[*map(trust, answers.of(product))]])[0]
         found.append(values)
     facts = {**(about or {}),
         "extractor": extractor.fingerprint, "llm": answers.model, "products": len(ids), "changed": changed,
@@ -188,6 +190,13 @@ class _Answers:
             if "not asked" in asked.problems:
                 break
         return problems
+
+    def calibration(self, shop: Sequence[Product]) -> Calibration:
+        """How often the model was right where the shop tells the truth itself; it has not seen that."""
+        found = Calibration()
+        for product in shop if self._values else ():
+            found.add(self.of(product), labels(product))
+        return found
 
     def of(self, product: Product) -> Sequence[AttributeValue]:
         return self._values.get(product.content_hash, ())

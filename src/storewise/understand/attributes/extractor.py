@@ -71,7 +71,7 @@ class Extractor(Component[ExtractorConfig]):
             for here, there in (halves, halves[::-1]):
                 self._learn(learn(here), Calibration())
                 for product in (progress or Silent()).track(there, label="measuring attribute rules"):
-                    calibration.add(self.candidates(product), _labels(product))
+                    calibration.add(self.candidates(product), labels(product))
         self._learn(learn(products), calibration)
 
     @property
@@ -154,7 +154,7 @@ class Extractor(Component[ExtractorConfig]):
         self._learn([Entry(*entry) for entry in told["entries"]], Calibration(counts))
 
 
-def _labels(product: Product) -> Mapping[str, tuple[str, ...]]:
+def labels(product: Product) -> Mapping[str, tuple[str, ...]]:
     """What the shop tells itself; the category stands for the type."""
     kind = type_of(product)
     return {**product.given, **({"type": (kind,)} if kind else {})}

@@ -23,12 +23,12 @@ from storewise.core.errors import DataError, DeadlineExceeded
 from storewise.core.progress import Progress, Silent
 from storewise.understand.attributes.canonical import TRANSLATED, canonical
 from storewise.understand.attributes.chat import Chat, EndpointChat, LocalChat
-from storewise.understand.attributes.gazetteer import lists_of
+from storewise.understand.attributes.gazetteer import BUILT_IN, lists_of
 from storewise.understand.attributes.measure import Measurement, measurements
 from storewise.understand.attributes.product import Product
 from storewise.understand.attributes.quantity import quantities
 from storewise.understand.attributes.size import sizes
-from storewise.understand.attributes.text import plain
+from storewise.understand.attributes.text import is_han, plain
 from storewise.understand.attributes.value import MEASURES, AttributeValue
 
 ASKED = ("brand", "type", "colour", "material", "audience", "pattern", "size", "quantity")
@@ -48,13 +48,14 @@ _TALKS_TO_MODELS = re.compile(
     re.IGNORECASE,
 )
 MOST_FAILURES_IN_A_ROW = 5
+LONGEST_BRAND = 6  # Chinese characters
 UNLISTED = 0.4  # factor on the confidence of a word that no list knows
 
 
 class LlmConfig(Config):
     """``model``: path of a GGUF file, or with ``base_url`` the server's name of a model. ``key_variable``: the
     environment variable that holds the key; the key itself is never stored. ``trust``: confidence of a value that
-    was found back word for word (other spellings of it: 0.9 times)."""
+    was found back word for word (other spellings of it: 0.9 times), where the shop has no labels to measure it by."""
 
     model: str
     base_url: str | None = None
@@ -63,7 +64,7 @@ class LlmConfig(Config):
     max_tokens: int = Field(default=160, ge=16, le=4096)
     max_characters: int = Field(default=500, ge=20, le=8000)
     threads: int = Field(default=2, ge=1, le=64)
-    trust: float = Field(default=0.55, ge=0, le=1)
+    trust: float = Field(default=0.45, ge=0, le=1)
     names: tuple[str, ...] = ASKED
 
     @property
@@ -242,16 +243,19 @@ def find_back(name: str, value: str, text: str) -> tuple[int, int, bool] | None:
 
 
 def plausible(name: str, raw: str) -> bool:
-    """False for a word that no list or rule knows as a value of ``name``: small models fill every field with
-    something. Brands and types are open: any words may be one.
+    """False for a word that no list or rule knows as a value of ``name``, and for a Chinese brand that is long or
+    holds a colour, an audience and the like: small models fill every field with something. Types are open.
 
-    >>> plausible("colour", "dark red"), plausible("colour", "MP3"), plausible("brand", "MP3")
-    (True, False, True)
+    >>> plausible("colour", "dark red"), plausible("colour", "MP3"), plausible("brand", "海尔"), plausible("brand", "白色方便袋")
+    (True, False, True, False)
     """
+    if name == "brand":
+        han = sum(is_han(c) for c in raw)
+        return not han or (han <= LONGEST_BRAND and not any(any(lists_of(n).find(raw)) for n in BUILT_IN))
     if name in TRANSLATED:
-        return any(True for _ in lists_of(name).find(raw))
+        return any(lists_of(name).find(raw))
     if name == "size":
-        return any(True for _ in (*sizes(raw), *measurements(raw)))
+        return any((*sizes(raw), *measurements(raw)))
     return True
 
 
