@@ -14,6 +14,7 @@ COMMANDS = {
     "ingest": "storewise.cli.ingest:ingest",
     "evaluate": "storewise.cli.evaluate:evaluate",
     "benchmark": "storewise.cli.benchmark:benchmark",
+    "models": "storewise.cli.models:models",
     "rejects": "storewise.cli.rejects:rejects",
     "attributes": "storewise.cli.attributes:attributes",
 }
