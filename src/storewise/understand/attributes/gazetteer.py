@@ -13,6 +13,8 @@ from storewise.understand.attributes.text import plain as plain_text
 from storewise.understand.attributes.value import Method
 
 BUILT_IN = ("colour", "material", "audience", "pattern", "type")
+_MOTIFS = frozenset(("dog", "dogs", "cats", "puppy", "boy", "girl", "lady", "man", "woman"))
+"""Singular, they are as often what is printed on a thing as who it is for."""
 BLOCKED = ""
 """The value of a phrase that keeps a shorter one inside it from being found (红酒 is no colour)."""
 
@@ -136,4 +138,6 @@ def _sure(name: str, phrase: str) -> float:
     """One Chinese character can be part of any word; types of the built-in list are coarse."""
     if is_han(phrase):
         return 0.5 if name == "colour" else 0.6
+    if phrase in _MOTIFS:
+        return 0.6
     return {"type": 0.6, "pattern": 0.75, "material": 0.8}.get(name, 0.85)
