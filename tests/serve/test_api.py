@@ -301,3 +301,19 @@ def test_every_error_has_a_status() -> None:
     assert found[errors.NothingPublished] == found[errors.StoreError] == 503
     assert set(STATUS) <= set(found)
     assert all(400 <= status < 600 for status in found.values())
+
+
+def test_a_product_tells_what_its_text_says(client: TestClient) -> None:
+    told = client.get("/v1/products/p01").json()
+    colour = next(value for value in told["extracted"] if value["name"] == "colour")
+    assert colour["method"] == "given"
+    assert (colour["value"], colour["field"], told["title"][colour["start"] : colour["end"]]) == (
+        "blue",
+        "title",
+        "Blue",
+    )
+    assert set(colour) == {"name", "value", "unit", "raw", "field", "start", "end", "confidence", "method"}
+    chinese = names(client.get("/v1/recommendations", params={"n": 40, "attribute": "颜色:蓝色"}))
+    english = names(client.get("/v1/recommendations", params={"n": 40, "attribute": "colour:blue"}))
+    assert chinese == english
+    assert len(english) > 10

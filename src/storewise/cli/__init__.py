@@ -18,4 +18,5 @@ COMMANDS = {
     "models": "storewise.cli.models:models",
     "graph": "storewise.cli.graph:graph",
     "rejects": "storewise.cli.rejects:rejects",
+    "attributes": "storewise.cli.attributes:attributes",
 }

@@ -23,18 +23,16 @@ from storewise.data.dataset import Dataset
 from storewise.data.schema import TABLES
 from storewise.data.shop import build
 from storewise.data.stores import Store
-from storewise.engine import content
-from storewise.engine.graph import graph_artifact
+from storewise.engine import attributes, content
 from storewise.engine.history import History
 from storewise.engine.pipeline import Pipeline
+from storewise.engine.products import product_parts
 from storewise.engine.published import ARTIFACTS, Manifest, write_snapshot
 from storewise.engine.serving import snapshot as parts
-from storewise.engine.serving.search_index import SEARCH, search_artifact
 from storewise.engine.validation import Row, Validation, validation_of
 from storewise.recommend.choose.select import Selection, select
 from storewise.recommend.related import bought_together, similar
 from storewise.recommend.retrieve.base import Retriever
-from storewise.understand.graph import build_graph
 
 POPULAR = "retrieve.popular.v1"
 
@@ -93,10 +91,9 @@ def train(
         "component": chosen.name,
         "config": chosen.retriever.config.model_dump(mode="json"),
     }
-    made = {}
-    if encoded is not None and projection is not None:
-        made[parts.CONTENT] = content.content_artifact(shop, encoded, projection, facts)
+    made = product_parts(store.folder, shop, encoded, projection, facts, progress)
     names = write_artifacts(store.folder, shop, chosen, facts, progress, made)
+    attributes.remember(store.folder, names[parts.ATTRIBUTES])
     about = {**facts, "evaluation": report(chosen, pipeline, validation), "kinds": counted_kinds(shop)}
     return write_snapshot(store.folder, pipeline.model_dump(mode="json"), names, about)
 
@@ -202,7 +199,7 @@ def write_artifacts(
     chosen: Chosen,
     facts: Mapping[str, Any],
     progress: Progress,
-    more: Mapping[str, Artifact] | None = None,
+    more: Mapping[str, Artifact],
 ) -> dict[str, str]:
     """Write the parts of a snapshot, and ``more`` by role; role → folder name."""
     with step(progress, "products bought together"):
@@ -214,9 +211,7 @@ def write_artifacts(
         parts.POPULAR: parts.retriever_artifact(POPULAR, chosen.popular, facts),
         parts.CATALOGUE: parts.catalogue_artifact(shop, facts),
         parts.RELATED: related,
-        SEARCH: search_artifact(shop, facts),
-        **(more or {}),
-        parts.GRAPH: graph_artifact(build_graph(shop, progress=progress), facts),
+        **more,
     }
     with step(progress, "writing artifacts"):
         return {role: artifact.write(part, root / ARTIFACTS).name for role, part in made.items()}

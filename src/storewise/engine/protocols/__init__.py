@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 
 from storewise.core.errors import UnknownName
+from storewise.engine.protocols.attributes import Attributes
 from storewise.engine.protocols.base import Fold, Question, RankingProtocol
 from storewise.engine.protocols.five_fold import FiveFold
 from storewise.engine.protocols.graph_links import GraphLinks
@@ -29,7 +30,9 @@ RANKING: dict[str, RankingProtocol] = {
         ShopByTime("shop"),
     )
 }
-STUDIES: dict[str, Study] = {study.name: study for study in (RatingFolds(), Search(), GraphLinks())}
+STUDIES: dict[str, Study] = {
+    study.name: study for study in (RatingFolds(), Attributes(), GraphLinks(), Search())
+}
 NAMES = (*RANKING, *STUDIES)
 
 

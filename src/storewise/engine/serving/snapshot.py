@@ -30,10 +30,12 @@ from storewise.recommend.eligibility import Eligibility
 from storewise.recommend.related import Related
 from storewise.recommend.retrieve.base import Retriever
 from storewise.recommend.search.searcher import Searcher
+from storewise.understand.attributes.value import from_frame
 from storewise.understand.graph import Graph
 from storewise.understand.rules import CompiledRules
 
 RETRIEVER, POPULAR, CATALOGUE, RELATED = "retriever", "popular", "catalogue", "related"
+ATTRIBUTES = "attributes"  # optional: snapshots of earlier versions have none
 CONTENT = "content"  # only where products have been read
 GRAPH = "graph"
 RECENT_S = 86_400.0  # how far before the watermark live events are kept that training does not hold
@@ -145,7 +147,9 @@ def load(
         _, popular = restore_retriever(found[POPULAR], registry)
         trained = shelf.tables["trained"]["customer_id"].to_list()
         pipeline = parse(Pipeline, manifest.pipeline, where=manifest.id)
-        catalogue = Catalogue.of(shelf.tables["products"]).refreshed(behaviour.products, stock)
+        extracted = from_frame(found[ATTRIBUTES].tables["values"]) if ATTRIBUTES in found else None
+        catalogue = Catalogue.of(shelf.tables["products"], extracted=extracted)
+        catalogue = catalogue.refreshed(behaviour.products, stock)
         popularity = popular.scores(Histories.single([], n_products=len(catalogue)))[0]
         similar, together = (_related(related, part) for part in ("similar", "together"))
     except KeyError as error:
