@@ -23,6 +23,7 @@ from storewise.engine.graph import graph_of
 from storewise.engine.pipeline import Pipeline
 from storewise.engine.published import ARTIFACTS, Manifest
 from storewise.engine.serving.catalogue import Catalogue
+from storewise.engine.serving.content import Content
 from storewise.engine.serving.rules import compiled
 from storewise.recommend.eligibility import Eligibility
 from storewise.recommend.related import Related
@@ -32,6 +33,7 @@ from storewise.understand.rules import CompiledRules
 
 RETRIEVER, POPULAR, CATALOGUE, RELATED = "retriever", "popular", "catalogue", "related"
 GRAPH = "graph"
+CONTENT = "content"  # only where products have been read
 RECENT_S = 86_400.0  # how far before the watermark live events are kept that training does not hold
 
 
@@ -41,7 +43,8 @@ class Snapshot:
 
     ``popular`` always answers; ``popularity`` (n_products,) are its scores for a shopper without history.
     ``customer_index``: pseudonym → index in ``histories``; indices from ``n_trained`` on are customers whom
-    training has not seen. ``private``: pseudonyms without consent to a personal list.
+    training has not seen. ``private``: pseudonyms without consent to a personal list. ``content``: what products
+    are like, None where nothing read them.
     ``graph``: None in snapshots that were trained without one; ``rules``: None where the pipeline has none.
     """
 
@@ -60,6 +63,7 @@ class Snapshot:
     histories: Interactions
     customer_index: Mapping[str, int]
     private: frozenset[str] = field(default_factory=frozenset)
+    content: Content | None = None
     graph: Graph | None = None
     rules: CompiledRules | None = None
 
@@ -147,9 +151,10 @@ def load(
         ) from error
     graph = graph_of(found[GRAPH]) if GRAPH in found else None
     customer_index, histories = _align(behaviour, catalogue, trained)
+    content = Content.of(found[CONTENT], registry) if CONTENT in found else None
     return Snapshot(
         manifest.id, pipeline, manifest, name, retriever, catalogue, _rules(pipeline, catalogue), popular,
-        popularity, similar, together, len(trained), histories, customer_index, private,
+        popularity, similar, together, len(trained), histories, customer_index, private, content,
         graph, compiled(pipeline, catalogue, graph),
     )  # fmt: skip
 
