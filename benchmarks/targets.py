@@ -103,4 +103,13 @@ QUALITY = (
         (Goal("ndcg@20", None), Goal("recall@20", None)),
         minutes=5.0,
     ),
+    Quality(
+        "search",
+        "search",
+        "Product search, graded judgements of an electronics catalogue",
+        "icecat-chorus",
+        (Goal("ratio", 1.10, "tuned bm25s = 1"), Goal("judged_ratio", None)),
+        minutes=15,
+        files={"catalogue": "products.jsonl.gz", "judgements": "Broad_Query_Set_rated.csv"},
+    ),
 )

@@ -29,6 +29,7 @@ from storewise.engine.history import History
 from storewise.engine.pipeline import Pipeline
 from storewise.engine.published import ARTIFACTS, Manifest, write_snapshot
 from storewise.engine.serving import snapshot as parts
+from storewise.engine.serving.search_index import SEARCH, search_artifact
 from storewise.engine.validation import Row, Validation, validation_of
 from storewise.recommend.choose.select import Selection, select
 from storewise.recommend.related import bought_together, similar
@@ -214,6 +215,7 @@ def write_artifacts(
         parts.CATALOGUE: parts.catalogue_artifact(shop, facts),
         parts.RELATED: related,
         parts.GRAPH: graph_artifact(build_graph(shop, progress=progress), facts),
+        SEARCH: search_artifact(shop, facts),
         **(more or {}),
     }
     with step(progress, "writing artifacts"):

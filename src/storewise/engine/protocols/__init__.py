@@ -13,6 +13,7 @@ from storewise.engine.protocols.item_stratified import ItemStratified
 from storewise.engine.protocols.leave_last_out import LeaveLastOut
 from storewise.engine.protocols.lists import Lists
 from storewise.engine.protocols.rating_folds import RatingFolds
+from storewise.engine.protocols.search import Search
 from storewise.engine.protocols.shop import ShopByTime
 from storewise.engine.protocols.user_shares import UserShares
 
@@ -28,7 +29,7 @@ RANKING: dict[str, RankingProtocol] = {
         ShopByTime("shop"),
     )
 }
-STUDIES: dict[str, Study] = {study.name: study for study in (RatingFolds(), GraphLinks())}
+STUDIES: dict[str, Study] = {study.name: study for study in (RatingFolds(), GraphLinks(), Search())}
 NAMES = (*RANKING, *STUDIES)
 
 

@@ -25,9 +25,11 @@ from storewise.engine.published import ARTIFACTS, Manifest
 from storewise.engine.serving.catalogue import Catalogue
 from storewise.engine.serving.content import Content
 from storewise.engine.serving.rules import compiled
+from storewise.engine.serving.search_index import SEARCH, searcher_of
 from storewise.recommend.eligibility import Eligibility
 from storewise.recommend.related import Related
 from storewise.recommend.retrieve.base import Retriever
+from storewise.recommend.search.searcher import Searcher
 from storewise.understand.graph import Graph
 from storewise.understand.rules import CompiledRules
 
@@ -62,6 +64,7 @@ class Snapshot:
     n_trained: int
     histories: Interactions
     customer_index: Mapping[str, int]
+    searcher: Searcher
     private: frozenset[str] = field(default_factory=frozenset)
     content: Content | None = None
     graph: Graph | None = None
@@ -152,9 +155,10 @@ def load(
     graph = graph_of(found[GRAPH]) if GRAPH in found else None
     customer_index, histories = _align(behaviour, catalogue, trained)
     content = Content.of(found[CONTENT], registry) if CONTENT in found else None
+    searcher = searcher_of(found.get(SEARCH), catalogue, None if content is None else content.text)
     return Snapshot(
         manifest.id, pipeline, manifest, name, retriever, catalogue, _rules(pipeline, catalogue), popular,
-        popularity, similar, together, len(trained), histories, customer_index, private, content,
+        popularity, similar, together, len(trained), histories, customer_index, searcher, private, content,
         graph, compiled(pipeline, catalogue, graph),
     )  # fmt: skip
 

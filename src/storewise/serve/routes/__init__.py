@@ -10,12 +10,14 @@ from storewise.serve.routes import (
     page,
     products,
     recommendations,
+    search,
 )
 
 ROUTERS = (
     recommendations.router,
     products.router,
     graph.router,
+    search.router,
     events.router,
     customers.router,
     about.router,
