@@ -251,7 +251,7 @@ def _personal(snapshot: Snapshot, ask: Ask, shopper: _Shopper, n: int, draft: _D
         items = retrieve(shopper.history)
         if shopper.fresh is not None:
             items = _interleave(items, retrieve(shopper.fresh), snapshot.pipeline.policy.live_share, pool)
-        if new := _newcomers(snapshot, shopper.history, draft.eligible, n):
+        if new := _newcomers(snapshot, shopper.history, draft.eligible, pool):
             items = _interleave(items, new, snapshot.pipeline.policy.new_share, pool)
     except Exception:
         log.exception("retriever failed", snapshot=snapshot.id, component=snapshot.retriever_name)
