@@ -18,6 +18,7 @@ from storewise.core.rng import spawn
 from storewise.data.dataset import Dataset
 from storewise.data.shop import dataset
 from storewise.data.stores import Store
+from storewise.engine.attributes import latest
 from storewise.engine.published import ARTIFACTS, read_pointer, read_snapshot, replace_file
 from storewise.engine.registry import component_names, registry
 from storewise.understand.graph import Edge, Graph, GraphConfig, build_graph
@@ -53,7 +54,8 @@ def build_and_store(
 ) -> Graph:
     """Build the graph of a shop and make it the one that :func:`load_graph` finds.
 
-    ``encoder``: a text encoder for the content of products; without one the words of the titles speak.
+    ``encoder``: a text encoder for the content of products; without one the words of the titles speak. Attributes
+    are those that were extracted last, if any were.
 
     Raises:
         DataError: when the shop has no products.
@@ -62,7 +64,9 @@ def build_and_store(
     shop = dataset(store)
     used = config or GraphConfig()
     vectors = _vectors(shop, encoder) if encoder is not None else None
-    graph = build_graph(shop, vectors=vectors, config=used, progress=progress)
+    told = latest(store.folder)
+    facts_told = None if told is None else told.tables["values"]
+    graph = build_graph(shop, attributes=facts_told, vectors=vectors, config=used, progress=progress)
     facts = {"watermark": shop.watermark, "config": used.model_dump(mode="json"), "encoder": encoder}
     folder = artifact.write(graph_artifact(graph, facts), store.folder / ARTIFACTS)
     replace_file(
