@@ -6,6 +6,7 @@ import difflib
 
 from storewise.core.errors import UnknownName
 from storewise.engine.protocols.base import Fold, Question, RankingProtocol
+from storewise.engine.protocols.cold_items import ColdItems
 from storewise.engine.protocols.five_fold import FiveFold
 from storewise.engine.protocols.inputs import Inputs, Study
 from storewise.engine.protocols.item_stratified import ItemStratified
@@ -27,7 +28,7 @@ RANKING: dict[str, RankingProtocol] = {
         ShopByTime("shop"),
     )
 }
-STUDIES: dict[str, Study] = {study.name: study for study in (RatingFolds(),)}
+STUDIES: dict[str, Study] = {study.name: study for study in (RatingFolds(), ColdItems())}
 NAMES = (*RANKING, *STUDIES)
 
 
