@@ -86,10 +86,11 @@ def affinity(
             return _top(similar, histories, config.nearest)
         weight = _normalised(histories.matrix())
         found = weight @ np.exp((similar - 1.0) / config.temperature)
-        return np.log(np.maximum(found, 1e-30)) * (np.diff(histories.indptr) > 0)[:, None]
+        told = (np.diff(histories.indptr) > 0)[:, None]
+        return np.asarray(np.log(np.maximum(found, 1e-30)) * told, np.float32)
     weight = _normalised(_weights(histories, config, counts))
     profile: Vectors = np.asarray(weight @ vectors, np.float32)  # (b, d)
-    return profile @ vectors[columns].T
+    return np.asarray(profile @ vectors[columns].T, np.float32)
 
 
 def _counts(histories: Histories) -> npt.NDArray[np.int64]:

@@ -142,7 +142,8 @@ def _text_vectors(name: str, texts: Sequence[str], seed: int, progress: Progress
         model = TfidfSvd()
         model.train(texts, rng=spawn(seed, "cold-items", name))
         return model(texts)
-    from storewise.understand.text.packaged import Minilm, OnnxTextConfig
+    from storewise.understand.text.onnx_text import OnnxTextConfig
+    from storewise.understand.text.packaged import Minilm
 
     return Minilm(OnnxTextConfig(threads=1))(texts, progress=progress)
 

@@ -174,7 +174,8 @@ def _step(run: _Run, lines: list[curves.Curve]) -> None:
     loss = run.objective.loss(tower, run.rng)
     if not bool(torch.isfinite(loss)):
         raise StateError(
-            f"The loss is {float(loss)} at step {run.step}.", next_step="Use a smaller learning rate."
+            f"The loss is {float(loss.detach())} at step {run.step}.",
+            next_step="Use a smaller learning rate.",
         )
     whole = loss if run.adapted.penalty is None else loss + run.adapted.penalty()
     whole.backward()
@@ -184,7 +185,9 @@ def _step(run: _Run, lines: list[curves.Curve]) -> None:
     run.optimiser.zero_grad()
     run.seconds += time.perf_counter() - started
     for line in lines:
-        line.add(run.step, {"loss": float(loss), "learning_rate": learning_rate(run.config, run.step)})
+        line.add(
+            run.step, {"loss": float(loss.detach()), "learning_rate": learning_rate(run.config, run.step)}
+        )
 
 
 def _validate(run: _Run, lines: list[curves.Curve]) -> None:

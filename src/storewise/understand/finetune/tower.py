@@ -80,10 +80,13 @@ class Tower:
                 next_step=f"Name a folder with {', '.join(FILES)}.",
             )
         try:
+            config = transformers.AutoConfig.from_pretrained(str(where), local_files_only=True)
             # No pooler: nothing here reads it, and a missing one would be drawn at random.
-            model = transformers.AutoModel.from_pretrained(
-                str(where), local_files_only=True, use_safetensors=True, add_pooling_layer=False
-            )
+            model = transformers.AutoModel.from_config(config, add_pooling_layer=False)
+            found = require("safetensors.torch").load_file(str(where / "model.safetensors"))
+            names = {name: name.removeprefix("bert.") for name in found if "pooler." not in name}
+            wanted = set(model.state_dict())
+            model.load_state_dict({new: found[old] for old, new in names.items() if new in wanted})
             tokenizer = tokenizers.Tokenizer.from_file(str(where / "tokenizer.json"))
         except Exception as error:  # the libraries raise many kinds
             raise ArtifactError(
