@@ -15,5 +15,6 @@ COMMANDS = {
     "evaluate": "storewise.cli.evaluate:evaluate",
     "benchmark": "storewise.cli.benchmark:benchmark",
     "finetune": "storewise.cli.finetune:finetune",
+    "models": "storewise.cli.models:models",
     "rejects": "storewise.cli.rejects:rejects",
 }
