@@ -122,3 +122,28 @@ def test_masked_language_learns_the_texts(tower: Tower) -> None:
         optimiser.zero_grad()
         losses.append(float(loss.detach()))
     assert np.mean(losses[-10:]) < 0.7 * np.mean(losses[:5])
+
+
+@pytest.mark.parametrize("centred", [False, True])
+def test_all_positives_is_the_formula(tower: Tower, centred: bool) -> None:
+    tower.train(False)
+    pairs = pairs_of((0, 1), (0, 3), (2, 4))
+    pairs.weight[:] = [1.0, 3.0, 2.0]
+    config = ContrastiveConfig(batch_size=6, temperature=0.3, positives="all", centred=centred)
+    objective = Contrastive(TEXTS, pairs, config)
+    objective.refresh(tower, 0)
+    u = tower.encode(TEXTS[:5]).astype(float)  # "Red  Cup" is in no pair
+    if centred:
+        u -= u.mean(axis=0)
+        u /= np.linalg.norm(u, axis=1, keepdims=True)
+    weight = np.zeros((5, 5))
+    for a, b, w in ((0, 1, 1.0), (0, 3, 3.0), (2, 4, 2.0)):
+        weight[a, b] = weight[b, a] = w
+    logits = u @ u.T / 0.3
+    terms = [
+        -sum(weight[i, j] / weight[i].sum() * (logits[i, j] - np.log(sum(np.exp(logits[i, k]) for k in range(5) if k != i)))
+             for j in range(5))
+        for i in range(5)
+    ]  # fmt: skip
+    found = float(objective.loss(tower, np.random.default_rng(0)).detach())
+    assert found == pytest.approx(np.mean(terms), rel=1e-4)

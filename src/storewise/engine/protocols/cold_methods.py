@@ -25,9 +25,9 @@ from storewise.understand.finetune.objectives import Contrastive, ContrastiveCon
 from storewise.understand.finetune.tower import Tower
 from storewise.understand.text.onnx_text import OnnxText, OnnxTextConfig
 
-BATCH, STEPS = 32, 24  # what fits a benchmark on one core; more steps gained nothing on the windows before
+BATCH, STEPS = 128, 20  # what fits a benchmark on one core; more steps gained nothing on the windows before
 MAX_LENGTH = 48
-RATES = {"full": 5e-5, "lora": 5e-4, "adalora": 2e-3, "adapter": 1e-3, "head": 2e-3}
+RATES = {"full": 2e-5, "lora": 5e-4, "adalora": 2e-3, "adapter": 1e-3, "head": 1e-3}
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def _train(
 
 def _objective(known: Dataset, texts: Sequence[str]) -> Contrastive:
     config = FinetuneConfig(
-        sources=("together",), weighting="cosine", contrastive=ContrastiveConfig(batch_size=BATCH, hard_negatives=1)
+        sources=("together",), weighting="count", contrastive=ContrastiveConfig(batch_size=BATCH, positives="all", centred=True)
     )  # fmt: skip
     every, found = behaviour_pairs(known.interactions, texts, None, config)
     return Contrastive(every, found, config.contrastive)
