@@ -11,19 +11,14 @@ import pytest
 from storewise.core.errors import ConfigError, DataError
 from storewise.core.progress import Silent
 from storewise.data.schema import EVENTS, PRODUCTS
-from storewise.engine.finetune import (
-    FinetuneConfig,
-    behaviour_pairs,
-    check_name,
-    finetune,
-    lesson_of,
-    query_clicks,
-)
+from storewise.engine.finetune import check_name, finetune
 from storewise.engine.history import History
+from storewise.engine.lessons import FinetuneConfig, behaviour_pairs, lesson_of, query_clicks
 from storewise.testing import small_shop, tiny_bert
+from storewise.understand.finetune.contrastive import Contrastive, ContrastiveConfig
 from storewise.understand.finetune.folder import read_facts
 from storewise.understand.finetune.methods import MethodConfig
-from storewise.understand.finetune.objectives import Contrastive, ContrastiveConfig, MaskedLanguage, SimCse
+from storewise.understand.finetune.self_supervised import MaskedLanguage, SimCse
 from storewise.understand.text.onnx_text import OnnxText, OnnxTextConfig
 
 SMALL = FinetuneConfig(

@@ -10,9 +10,9 @@ from scipy import sparse
 
 from storewise.core.errors import ArtifactError, ConfigError, MissingExtra
 from storewise.understand.finetune import checkpoint, curves
+from storewise.understand.finetune.contrastive import Contrastive, ContrastiveConfig
 from storewise.understand.finetune.loop import LoopConfig, fit
 from storewise.understand.finetune.methods import METHODS, MethodConfig, adapt
-from storewise.understand.finetune.objectives import Contrastive, ContrastiveConfig
 from storewise.understand.finetune.pairs import Pairs
 from storewise.understand.finetune.tower import Tower
 

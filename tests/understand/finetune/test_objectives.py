@@ -6,17 +6,10 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from storewise.understand.finetune.objectives import (
-    Contrastive,
-    ContrastiveConfig,
-    MaskedLanguage,
-    SimCse,
-    info_nce,
-    masked_columns,
-    mine,
-    text_numbers,
-)
+from storewise.understand.finetune.contrastive import Contrastive, ContrastiveConfig, info_nce
+from storewise.understand.finetune.negatives import masked_columns, mine, text_numbers
 from storewise.understand.finetune.pairs import Pairs
+from storewise.understand.finetune.self_supervised import MaskedLanguage, SimCse
 from storewise.understand.finetune.tower import Tower
 
 TEXTS = ["red cup", "blue cup", "red mug", "garden chair", "lamp", "Red  Cup"]

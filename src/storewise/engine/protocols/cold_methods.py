@@ -16,12 +16,12 @@ from storewise.core.progress import Progress
 from storewise.core.rng import derive_seed
 from storewise.data.dataset import Dataset
 from storewise.engine.cold import ColdWindow
-from storewise.engine.finetune import FinetuneConfig, behaviour_pairs
+from storewise.engine.lessons import FinetuneConfig, behaviour_pairs
 from storewise.understand.base import Vectors
 from storewise.understand.finetune import folder as folders
+from storewise.understand.finetune.contrastive import Contrastive, ContrastiveConfig
 from storewise.understand.finetune.loop import LoopConfig, Outcome, fit
 from storewise.understand.finetune.methods import MethodConfig, adapt
-from storewise.understand.finetune.objectives import Contrastive, ContrastiveConfig
 from storewise.understand.finetune.tower import Tower
 from storewise.understand.text.onnx_text import OnnxText, OnnxTextConfig
 
