@@ -111,9 +111,9 @@ def test_clicks_for_a_query_are_pairs(folder: Path, tmp_path: Path) -> None:
         store.ingest(ShopTables(small_shop.tables().products, EVENTS.conform(pl.DataFrame(events))), "clicks")
     found = query_clicks(tmp_path / "shop")
     assert found is not None
-    rows, words = found
-    assert words == ["red lamp"]
-    assert rows.tolist() == [[0, 7], [0, 7]]
+    assert found.words == ["red lamp"]
+    assert (found.queries.tolist(), found.products.tolist()) == ([0, 0], [7, 7])
+    assert found.before(small_shop.END.timestamp()).queries.tolist() == []
     texts = PRODUCTS.conform(small_shop.tables().products)["title"].to_list()
     every, pairs = behaviour_pairs(
         history().whole.interactions, texts, found, FinetuneConfig(sources=("clicked",))

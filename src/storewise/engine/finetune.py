@@ -55,17 +55,18 @@ def finetune(
     started = time.perf_counter()
     tower = Tower.load(model, max_length=config.max_length, bf16=config.bf16)
     history = read_history(shop)
-    queries = query_clicks(shop) if shop is not None else None
-    lesson = lesson_of(history, queries, config, seed=seed)
+    clicks = query_clicks(shop) if shop is not None else None
+    lesson = lesson_of(history, clicks, config, seed=seed)
     progress.note(lesson.reason)
+    data, base = fingerprint(history.whole), sha256_of(tower.folder / "model.safetensors")
     run = out.with_name(f"{out.name}-run")
     adapted = adapt(tower, config.method, steps=config.steps, seed=seed)
     outcome = fit(
         adapted, lesson.objective, config.loop(), score=lesson.score, seed=seed, folder=run, resume=resume,
-        loggers=loggers, progress=progress, about=fingerprint(history.whole),
+        loggers=loggers, progress=progress, about=f"{data} {base}",
     )  # fmt: skip
     facts = {
-        "base": tower.folder.name, "method": config.method.model_dump(mode="json"),
+        "base": tower.folder.name, "base_sha256": base, "data_sha256": data, "method": config.method.model_dump(mode="json"),
         "objective": lesson.objective.name, "reason": lesson.reason, "measures": lesson.measures,
         "score_before": outcome.before, "score_after": outcome.best_trained, "best_step": outcome.best_step,
         "trained_parameters": adapted.n_trained, "seed": seed, "seconds": round(time.perf_counter() - started, 1),
@@ -73,6 +74,11 @@ def finetune(
     }  # fmt: skip
     folders.write(out, adapted.merge(), facts)
     return Finetuned(out, outcome, facts)
+
+
+def sha256_of(file: Path) -> str:
+    with open(file, "rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def fingerprint(shop: Dataset) -> str:

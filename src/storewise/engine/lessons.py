@@ -61,6 +61,22 @@ class FinetuneConfig(Config):
 
 
 @dataclass(frozen=True)
+class Clicks:
+    """What was clicked, put into a cart or bought for a query: ``queries`` (c,) numbers of ``words``, ``products``
+    (c,) indices, ``at`` (c,) seconds."""
+
+    queries: npt.NDArray[np.int64]
+    products: npt.NDArray[np.int64]
+    at: npt.NDArray[np.float64]
+    words: list[str]
+
+    def before(self, moment: float) -> Clicks:
+        """Those strictly before ``moment``, over the same words."""
+        rows = self.at < moment
+        return Clicks(self.queries[rows], self.products[rows], self.at[rows], self.words)
+
+
+@dataclass(frozen=True)
 class Lesson:
     """``objective`` and in words why it was taken; ``score`` and what it measures."""
 
@@ -71,19 +87,22 @@ class Lesson:
 
 
 def lesson_of(
-    history: History, queries: tuple[npt.NDArray[np.int64], list[str]] | None, config: FinetuneConfig, *, seed: int
+    history: History, clicks: Clicks | None, config: FinetuneConfig, *, seed: int
 ) -> Lesson:  # fmt: skip
     """What to learn from: behaviour when it gives enough pairs, else descriptions, else the titles alone."""
     texts = list(texts_of(history.whole))
     end = float(history.whole.interactions.end) if len(history.whole.interactions) else 0.0
     start = end - config.validation_days * DAY_S
     validation = validation_window(history, start)
-    past = history.until(start).interactions if validation is not None else history.whole.interactions
+    past = history.whole.interactions
+    if validation is not None:  # what happened in the window is for validation alone
+        past, clicks = validation.known.interactions, None if clicks is None else clicks.before(start)
     wanted = config.objective
     if wanted in ("auto", "contrastive"):
-        every, found = behaviour_pairs(past, texts, queries, config)
+        every, found = behaviour_pairs(past, texts, clicks, config)
         if len(found) >= ENOUGH_PAIRS or (wanted == "contrastive" and len(found)):
-            why = f"learning from {len(found):,} pairs of the shop's behaviour ({', '.join(config.sources)})"
+            sources = [s for s in config.sources if s != "clicked" or clicks is not None]
+            why = f"learning from {len(found):,} pairs of the shop's behaviour ({', '.join(sources)})"
             return _with_score(Contrastive(every, found, config.contrastive), why, validation, texts, seed)
         if wanted == "contrastive":
             raise DataError(
@@ -121,13 +140,12 @@ def _self_supervised(
 
 
 def behaviour_pairs(
-    behaviour: Interactions, texts: Sequence[str], queries: tuple[npt.NDArray[np.int64], list[str]] | None,
+    behaviour: Interactions, texts: Sequence[str], clicks: Clicks | None,
     config: FinetuneConfig,
 ) -> tuple[list[str], Pairs]:  # fmt: skip
     """All texts (products, then queries) and the pairs of the sources asked for, each source weighing the same."""
-    rows, words = (
-        queries if queries is not None and "clicked" in config.sources else (np.zeros((0, 2), np.int64), [])
-    )
+    used = clicks if clicks is not None and "clicked" in config.sources else None
+    words = used.words if used is not None else []
     every, n = [*texts, *words], len(texts) + len(words)
     found: list[Pairs] = []
     if "together" in config.sources:
@@ -138,8 +156,10 @@ def behaviour_pairs(
         found.append(
             pairs.bought_after(behaviour, weighting=config.weighting, min_baskets=config.min_baskets)
         )
-    if len(rows):
-        found.append(pairs.clicked_for(rows[:, 0], rows[:, 1], n_queries=len(words), n_products=len(texts)))
+    if used is not None:
+        found.append(
+            pairs.clicked_for(used.queries, used.products, n_queries=len(words), n_products=len(texts))
+        )
     found = [one for one in found if len(one)]
     observed = sparse.csr_matrix((n, n))
     for one in found:
@@ -160,24 +180,24 @@ def _longer(indptr: npt.NDArray[Any], n: int) -> npt.NDArray[Any]:
     return np.concatenate([indptr, np.full(n + 1 - len(indptr), indptr[-1], indptr.dtype)])
 
 
-def query_clicks(shop: Path) -> tuple[npt.NDArray[np.int64], list[str]] | None:
-    """(rows of query number and product index, the queries' words) of a shop's clicks and purchases with a query."""
+def query_clicks(shop: Path) -> Clicks | None:
+    """The clicks, carts and purchases of an ingested shop that name a query; None where there are none."""
     from storewise.data.stores import Store
 
     with Store.open(shop, create=False) as store:
         products, events = store.products().sort("product_id"), store.events()
-    known = events.filter(pl.col("query").is_not_null() & (pl.col("query").str.strip_chars() != ""))
-    known = known.filter(pl.col("kind").cast(pl.String).is_in(["click", "cart", "purchase"]))
-    if not known.height:
-        return None
     index = products.select("product_id", pl.int_range(pl.len(), dtype=pl.Int64).alias("product"))
-    told = known.join(index, on="product_id").with_columns(
-        pl.col("query").str.strip_chars().str.to_lowercase().alias("words")
+    told = (
+        events.with_columns(pl.col("query").str.strip_chars().str.to_lowercase().alias("words"))
+        .filter(pl.col("words").is_not_null() & (pl.col("words") != ""))
+        .filter(pl.col("kind").cast(pl.String).is_in(["click", "cart", "purchase"]))
+        .join(index, on="product_id", maintain_order="left")
     )
-    words = told["words"].unique().sort()
-    numbers = pl.DataFrame({"words": words, "number": np.arange(len(words))})
-    rows = told.join(numbers, on="words").select("number", "product").to_numpy().astype(np.int64)
-    return rows, words.to_list()
+    if not told.height:
+        return None
+    words, numbers = np.unique(told["words"].to_numpy().astype(str), return_inverse=True)
+    at = (told["at"].dt.epoch("us") / 1e6).to_numpy()
+    return Clicks(numbers.ravel().astype(np.int64), told["product"].to_numpy(), at, words.tolist())
 
 
 def _with_score(

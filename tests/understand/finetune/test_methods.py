@@ -136,3 +136,35 @@ def test_at_most_3_percent_of_the_packaged_encoder(method: str, bert_folder) -> 
 def test_a_folder_without_its_files_is_refused(tmp_path, bert_folder) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(ArtifactError, match=r"lacks config\.json, tokenizer\.json"):
         Tower.load(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "tokenizer.json", "config.json"])
+def test_a_damaged_file_is_refused(tmp_path, bert_folder, name: str) -> None:  # type: ignore[no-untyped-def]
+    import shutil
+
+    folder = shutil.copytree(bert_folder, tmp_path / "model")
+    file = folder / name
+    file.write_bytes(file.read_bytes()[:-40])
+    with pytest.raises(ArtifactError, match="cannot be loaded"):
+        Tower.load(folder)
+
+
+def test_a_checkpoint_without_a_tensor_is_refused(tmp_path, bert_folder) -> None:  # type: ignore[no-untyped-def]
+    """Weights that are not there must not be drawn at random."""
+    import shutil
+
+    from safetensors.numpy import load_file, save_file
+
+    folder = shutil.copytree(bert_folder, tmp_path / "model")
+    found = load_file(folder / "model.safetensors")
+    found.pop("encoder.layer.1.output.dense.weight")
+    save_file(found, folder / "model.safetensors")
+    with pytest.raises(ArtifactError, match="cannot be loaded"):
+        Tower.load(folder)
+
+
+def test_any_text_is_a_normal_input(tower: Tower) -> None:
+    texts = ["", "   ", "🎁 red cup", "保温杯 red", "red cup " * 15_000, "\x00"]
+    lengths = np.linalg.norm(tower.encode(texts), axis=1)
+    assert lengths[:2].tolist() == [0.0, 0.0]
+    assert lengths[2:] == pytest.approx(np.ones(4), abs=1e-5)
