@@ -130,4 +130,16 @@ QUALITY = (
         (Goal("ndcg@20", None), Goal("recall@20", None)),
         minutes=5.0,
     ),
+    Quality(
+        "cold-items",
+        "cold-items",
+        "Online Retail II, products first sold in the last 12 weeks",
+        None,
+        (
+            Goal("recall@20", None),
+            Goal("recall@20 ratio", 1.25, model="fine-tuned over frozen", section="differences"),
+            Goal("recall@20 ratio", 1.0, model="frozen over tfidf", section="differences"),
+            Goal("recall@20 ratio", 1.0, model="frozen over tfidf_svd", section="differences"),
+        ),
+    ),
 )

@@ -15,6 +15,7 @@ COMMANDS = {
     "ingest": "storewise.cli.ingest:ingest",
     "evaluate": "storewise.cli.evaluate:evaluate",
     "benchmark": "storewise.cli.benchmark:benchmark",
+    "finetune": "storewise.cli.finetune:finetune",
     "models": "storewise.cli.models:models",
     "graph": "storewise.cli.graph:graph",
     "rejects": "storewise.cli.rejects:rejects",

@@ -7,6 +7,7 @@ import difflib
 from storewise.core.errors import UnknownName
 from storewise.engine.protocols.attributes import Attributes
 from storewise.engine.protocols.base import Fold, Question, RankingProtocol
+from storewise.engine.protocols.cold_items import ColdItems
 from storewise.engine.protocols.five_fold import FiveFold
 from storewise.engine.protocols.graph_links import GraphLinks
 from storewise.engine.protocols.inputs import Inputs, Study
@@ -31,7 +32,7 @@ RANKING: dict[str, RankingProtocol] = {
     )
 }
 STUDIES: dict[str, Study] = {
-    study.name: study for study in (RatingFolds(), Attributes(), GraphLinks(), Search())
+    study.name: study for study in (RatingFolds(), Attributes(), ColdItems(), GraphLinks(), Search())
 }
 NAMES = (*RANKING, *STUDIES)
 
