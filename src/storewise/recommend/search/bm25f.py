@@ -26,6 +26,8 @@ WEIGHTS = {
 }
 """What a word in a field counts; a field that is not named here counts 1."""
 
+TITLE_WEIGHT = 3.0
+
 
 class Bm25fConfig(Config):
     """``k1``: how fast repetition saturates; ``b``: how much long texts are discounted, 0 to 1; ``lengths``: whether
@@ -103,13 +105,13 @@ def _discounted(
 
 
 def views(fields: Iterable[str], *, k1: float = 1.0, b: float = 0.5) -> dict[str, Bm25fConfig]:
-    """Several looks at the same product, all fields of a look with equal weight.
+    """Several looks at the same product, the fields of a look with equal weight.
 
     Each field alone; ``core``: without attributes; ``all``: everything but the names of what a product has; ``text``:
-    that without ids. ``core.each`` and ``all.each`` judge each field's length by itself.
+    that without ids; ``titled``: that with the title three times. ``….each`` judge each field's length by itself.
 
     >>> sorted(views(["title", "attributes"]))
-    ['all', 'all.each', 'attributes', 'core', 'core.each', 'text', 'title']
+    ['all', 'all.each', 'attributes', 'core', 'core.each', 'text', 'title', 'titled', 'titled.each']
     """
     names = list(fields)
     without = {"core": ("attributes", "features"), "all": ("features",), "text": ("features", "id")}
@@ -119,6 +121,8 @@ def views(fields: Iterable[str], *, k1: float = 1.0, b: float = 0.5) -> dict[str
         look: Bm25fConfig(k1=k1, b=b, weights={name: float(name in used) for name in names})
         for look, used in chosen.items()
     }
-    for look in ("core", "all"):
+    heavy = {name: TITLE_WEIGHT if name == "title" else w for name, w in found["text"].weights.items()}
+    found["titled"] = found["text"].model_copy(update={"weights": heavy})
+    for look in ("core", "all", "titled"):
         found[f"{look}.each"] = found[look].model_copy(update={"lengths": "each"})
     return found
