@@ -142,4 +142,18 @@ QUALITY = (
             Goal("recall@20 ratio", 1.0, model="frozen over tfidf_svd", section="differences"),
         ),
     ),
+    Quality(
+        "compression",
+        "compression",
+        "Smaller encoders, search by meaning in an electronics catalogue",
+        "icecat-chorus",
+        (
+            Goal("kept", 0.99),
+            Goal("speed", 2.0),
+            Goal("kept", 0.95, model="static student"),
+            Goal("speed", 8.0, model="static student"),
+        ),
+        minutes=15,
+        files={"catalogue": "products.jsonl.gz", "judgements": "Broad_Query_Set_rated.csv"},
+    ),
 )

@@ -8,6 +8,7 @@ from storewise.core.errors import UnknownName
 from storewise.engine.protocols.attributes import Attributes
 from storewise.engine.protocols.base import Fold, Question, RankingProtocol
 from storewise.engine.protocols.cold_items import ColdItems
+from storewise.engine.protocols.compression import Compression
 from storewise.engine.protocols.five_fold import FiveFold
 from storewise.engine.protocols.graph_links import GraphLinks
 from storewise.engine.protocols.inputs import Inputs, Study
@@ -32,7 +33,8 @@ RANKING: dict[str, RankingProtocol] = {
     )
 }
 STUDIES: dict[str, Study] = {
-    study.name: study for study in (RatingFolds(), Attributes(), ColdItems(), GraphLinks(), Search())
+    study.name: study
+    for study in (RatingFolds(), Attributes(), ColdItems(), Compression(), GraphLinks(), Search())
 }
 NAMES = (*RANKING, *STUDIES)
 
