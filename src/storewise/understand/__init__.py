@@ -1,3 +1,10 @@
 """Understanding products: text and photos as vectors, attributes and relations. The table below registers encoders."""
 
-COMPONENTS: dict[str, str] = {}
+COMPONENTS: dict[str, str] = {
+    "encode.e5.v1": "storewise.understand.text.packaged:E5Small",
+    "encode.endpoint.v1": "storewise.understand.text.endpoint:Endpoint",
+    "encode.huggingface.v1": "storewise.understand.text.huggingface:HuggingFace",
+    "encode.minilm.v1": "storewise.understand.text.packaged:Minilm",
+    "encode.onnx_text.v1": "storewise.understand.text.onnx_text:OnnxText",
+    "encode.tfidf_svd.v1": "storewise.understand.text.tfidf:TfidfSvd",
+}
