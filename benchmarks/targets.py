@@ -95,4 +95,12 @@ QUALITY = (
         None,
         (Goal("ndcg@10", None), Goal("recall@10", None)),
     ),
+    Quality(
+        "tagging-zh",
+        "tagging",
+        "Attributes in Chinese titles, entity F1",
+        "ecommerce-ner-zh",
+        (Goal("f1", 0.80),),
+        files={"train": "train.txt.gz", "test": "dev.txt.gz"},
+    ),
 )

@@ -13,6 +13,7 @@ from storewise.engine.protocols.leave_last_out import LeaveLastOut
 from storewise.engine.protocols.lists import Lists
 from storewise.engine.protocols.rating_folds import RatingFolds
 from storewise.engine.protocols.shop import ShopByTime
+from storewise.engine.protocols.tagging import Tagging
 from storewise.engine.protocols.user_shares import UserShares
 
 RANKING: dict[str, RankingProtocol] = {
@@ -27,7 +28,7 @@ RANKING: dict[str, RankingProtocol] = {
         ShopByTime("shop"),
     )
 }
-STUDIES: dict[str, Study] = {study.name: study for study in (RatingFolds(),)}
+STUDIES: dict[str, Study] = {study.name: study for study in (RatingFolds(), Tagging())}
 NAMES = (*RANKING, *STUDIES)
 
 

@@ -8,6 +8,7 @@ every tag sequence with a finite score is valid BIO.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 
 import numpy as np
@@ -87,7 +88,7 @@ def forward_backward(emissions: Scores, transitions: Scores) -> tuple[Scores, Sc
 def tag_marginals(emissions: Scores, transitions: Scores) -> Scores:
     """(n, k) probability of each tag at each token; (0, k) for an empty sentence.
 
-    >>> float(tag_marginals(np.zeros((2, 3)), valid_transitions(1)).sum())
+    >>> round(float(tag_marginals(np.zeros((2, 3)), valid_transitions(1)).sum()), 6)
     2.0
     """
     if not len(emissions):
@@ -159,21 +160,21 @@ def best_spans(
     >>> best_spans({(0, 2, 0): 0.6, (1, 2, 0): 0.3}, ["x"], 0.4)
     [(Span(start=0, end=2, label='x'), 0.6)]
     """
-    wanted = [(end, start, label, p) for (start, end, label), p in chances.items() if p > least]
-    wanted.sort()
-    values, choices = [0.0], [None]  # type: ignore[var-annotated]
-    ends = [0]
-    for end, start, label, p in wanted:  # weighted interval scheduling
-        before = max(i for i, e in enumerate(ends) if e <= start)
+    wanted = sorted((end, start, label, p) for (start, end, label), p in chances.items() if p > least)
+    # Weighted interval scheduling: the best value of spans up to an end, and the span it was reached with.
+    values, ends = [0.0], [0]
+    chosen: list[tuple[int, Span, float] | None] = [None]
+    for end, start, label, p in wanted:
+        before = bisect_right(ends, start) - 1
         value = values[before] + p - least
         if value > values[-1]:
             values.append(value)
-            choices.append((before, start, end, label, p))
             ends.append(end)
+            chosen.append((before, Span(start, end, labels[label]), p))
     found: list[tuple[Span, float]] = []
-    at = len(values) - 1
-    while choices[at] is not None:
-        before, start, end, label, p = choices[at]
-        found.append((Span(start, end, labels[label]), p))
-        at = before
+    last = chosen[-1]
+    while last is not None:
+        before, span, p = last
+        found.append((span, p))
+        last = chosen[before]
     return found[::-1]

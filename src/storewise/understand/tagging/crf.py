@@ -77,7 +77,12 @@ class Crf:
             codes = codes_of(sentence.spans, self.labels, len(sentence.tokens))
             trainer.append(rows, [str(code) for code in codes])
         trainer.set_params(
-            {"c1": 0.0, "c2": self.l2, "max_iterations": self.iterations, "feature.possible_transitions": True}
+            {
+                "c1": 0.0,
+                "c2": self.l2,
+                "max_iterations": self.iterations,
+                "feature.possible_transitions": True,
+            }
         )
         with tempfile.TemporaryDirectory() as folder:
             model, dump = Path(folder) / "model", Path(folder) / "dump"

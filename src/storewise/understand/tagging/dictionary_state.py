@@ -13,7 +13,9 @@ JOIN = "\x1f"  # between tokens of a piece; never part of a token in its normal 
 
 def dictionary_to_arrays(dictionary: Dictionary) -> Arrays:
     """Pieces with one row for each label, and how often each stood in the text."""
-    rows = [(JOIN.join(key), label, n) for key, labels in dictionary.spans.items() for label, n in labels.items()]
+    rows = [
+        (JOIN.join(key), label, n) for key, labels in dictionary.spans.items() for label, n in labels.items()
+    ]
     seen = [dictionary.seen[tuple(piece.split(JOIN))] for piece, _, _ in rows]
     return {
         "pieces": lines_to_array([piece for piece, _, _ in rows]),

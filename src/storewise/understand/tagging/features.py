@@ -10,13 +10,14 @@ from collections.abc import Sequence
 
 from storewise.data.tagged_text import TaggedSentence
 from storewise.understand.tagging.dictionary import Dictionary, Match, backward, forward
-from storewise.understand.tagging.shapes import shape
 from storewise.understand.tagging.shapes import normal as normal_form
+from storewise.understand.tagging.shapes import shape
 
 WINDOWS_OF_CHARACTERS = {1: range(-3, 4), 2: range(-3, 3), 3: range(-3, 2), 4: range(-3, 1)}
 WINDOWS_OF_WORDS = {1: range(-2, 3), 2: range(-2, 2), 3: range(-2, 1)}
 BEFORE, AFTER = "\x02", "\x03"  # stand for what is outside the sentence
 AFFIXES = range(1, 5)
+MOST_REPEATED = 12  # places of a token that are compared; a title has fewer
 
 Features = list[list[str]]
 """For each token the names of what is true there."""
@@ -119,7 +120,7 @@ def _add_repetition(found: Features, text: Sequence[str]) -> None:
         places.setdefault(token, []).append(position)
     for position, token in enumerate(text):
         after = before = 0
-        for other in places[token]:
+        for other in places[token][:MOST_REPEATED]:
             if other != position:
                 after = max(after, _common(text, position, other, 1))
                 before = max(before, _common(text, position, other, -1))
