@@ -17,7 +17,6 @@ from storewise.metrics.spans import Span, match_counts
 
 TUNING_SHARE = 0.6  # of the whole budget; what a study is given
 PREFIX = "tag."
-SIMPLE = "dictionary"
 
 
 class Tagging:
@@ -41,7 +40,8 @@ class Tagging:
             DataError: when a file cannot be read.
             UnknownName: for a model that does not exist.
         """
-        from storewise.understand.tagging.choose import DICTIONARY, choose
+        from storewise.understand.tagging.choose import choose
+        from storewise.understand.tagging.trial import DICTIONARY
 
         train, test = read_tagged(inputs.path("train")), read_tagged(inputs.path("test"))
         wanted = None if models is None else [name.removeprefix(PREFIX) for name in models]
@@ -59,10 +59,8 @@ class Tagging:
             row: dict[str, Any] = {
                 "model": PREFIX + variant.name,
                 "selected": variant.name == choice.selected,
-                "simple": variant.name == SIMPLE,
-                "seconds": round(
-                    _training_s(variant.name, choice.parts_s) + time.perf_counter() - started, 2
-                ),
+                "simple": variant.name == DICTIONARY,
+                "seconds": round(choice.seconds(variant) + time.perf_counter() - started, 2),
                 "metrics": figures(counts, seed=seed),
                 "config": _settings(variant),
                 "validation": variant.validation,
@@ -109,17 +107,6 @@ def figures(counts: npt.NDArray[np.float64], *, seed: int) -> dict[str, dict[str
     names = ("f1", "precision", "recall")
     made = intervals.ratio(numerators, denominators, seed=seed)
     return {name: interval.as_dict() for name, interval in zip(names, made, strict=True)}
-
-
-def _training_s(name: str, parts_s: dict[str, float]) -> float:
-    """Seconds of fitting the parts of a variant, on validation and again."""
-    if name == SIMPLE:
-        return 0.0
-    return sum(
-        seconds
-        for part, seconds in parts_s.items()
-        if (part == "crf") == (name == "crf") or (name.startswith("crf+"))
-    )
 
 
 def _settings(variant: Any) -> dict[str, Any]:

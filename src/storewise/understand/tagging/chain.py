@@ -18,6 +18,7 @@ from storewise.metrics.spans import OUTSIDE, Span
 
 Scores = npt.NDArray[np.float64]
 FORBIDDEN = -1e4
+LEAST_CHANCE = 1e-3  # of a span that is listed
 
 
 def tag_names(labels: Sequence[str]) -> list[str]:
@@ -99,7 +100,7 @@ def tag_marginals(emissions: Scores, transitions: Scores) -> Scores:
 
 
 def span_marginals(emissions: Scores, transitions: Scores, longest: int) -> dict[tuple[int, int, int], float]:
-    """Probability of each span (start, end, label number) of at most ``longest`` tokens, above 0.001.
+    """Probability of each span (start, end, label number) of at most ``longest`` tokens, above ``LEAST_CHANCE``.
 
     p(span) = α[start, B] · Π inner scores · (what may follow: any tag but I of the label) / Z, in one pass over
     the starts and lengths.
@@ -124,8 +125,12 @@ def span_marginals(emissions: Scores, transitions: Scores, longest: int) -> dict
             rest = last[last + 1 < n]
             ended[: len(rest)] = log_sum_exp(row[None, :] + emissions[rest + 1] + beta[rest + 1], 1)
             chance = np.exp(score + ended)
-            for start in np.flatnonzero(chance > 1e-3):
+            for start in np.flatnonzero(chance > LEAST_CHANCE):
                 found[int(start), int(start) + size, label] = float(min(1.0, chance[start]))
+            goes_on = score[: len(rest)] + transitions[begin if size == 1 else inside, inside]
+            goes_on += emissions[rest + 1, inside] + beta[rest + 1, inside]
+            if goes_on.max(initial=FORBIDDEN) < np.log(LEAST_CHANCE):
+                break  # longer spans are less probable than this still
     return found
 
 

@@ -7,44 +7,22 @@ on all sentences (:meth:`Choice.refit`).
 
 from __future__ import annotations
 
-import itertools
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
-
-from storewise.core.errors import ConfigError, MissingExtra, UnknownName
+from storewise.core.errors import ConfigError, MissingExtra
 from storewise.core.progress import Progress, Silent
 from storewise.core.rng import spawn
 from storewise.data.tagged_text import TaggedSentence, label_names
-from storewise.metrics.spans import Span, f1, match_counts
 from storewise.understand.tagging import encoders
-from storewise.understand.tagging.chain import Scores, best_spans, span_marginals
 from storewise.understand.tagging.crf import Crf
 from storewise.understand.tagging.longest_match import LongestMatch
 from storewise.understand.tagging.neural import Neural
-from storewise.understand.tagging.tagger import Tagger, TaggerConfig, pooled_transitions
+from storewise.understand.tagging.tagger import Tagger, TaggerConfig
+from storewise.understand.tagging.trial import CRF, DICTIONARY, Part, Trial, Variant
 
-DICTIONARY, CRF = "dictionary", "crf"
 HELD_SHARE, MOST_HELD, MOST_FITTED, FEWEST = 6, 1000, 10_000, 12
-LEAST = (0.2, 0.3, 0.35, 0.4, 0.45, 0.5)
-WEIGHTS = (0.4, 0.55, 0.75, 1.0)
-SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
-CRF_SHARE, REST = 0.3, 0.85  # of all the time: at most for one fit of the field; for all fits together
-
-Truth = list[tuple[Span, ...]]
-
-
-@dataclass(frozen=True)
-class Variant:
-    """One tagger that could be chosen. ``config`` is empty for the dictionary, whose ``least_share`` is given."""
-
-    name: str
-    validation: float
-    seconds: float
-    config: TaggerConfig | None = None
-    least_share: float = 0.0
 
 
 @dataclass
@@ -60,34 +38,21 @@ class Choice:
         self, sentences: Sequence[TaggedSentence], *, seed: int, progress: Progress | None = None
     ) -> dict[str, LongestMatch | Tagger]:
         """Every variant trained on all sentences; parts that variants share are trained once."""
-        crf: Crf | None = None
-        neural: Neural | None = None
-        configs = [variant.config for variant in self.variants if variant.config is not None]
-        for config in configs:
-            if config.crf_weight and crf is None:
-                started = time.perf_counter()
-                crf = Crf(l2=config.l2, iterations=config.iterations)
-                crf.train(sentences, progress=progress)
-                self.parts_s[CRF] = self.parts_s.get(CRF, 0.0) + time.perf_counter() - started
-            if config.encoder_weight and neural is None:
-                started = time.perf_counter()
-                neural = _fine_tuned(sentences, config, seed, progress or Silent())
-                self.parts_s["encoder"] = self.parts_s.get("encoder", 0.0) + time.perf_counter() - started
+        watching = progress or Silent()
+        trained: dict[str, Crf | Neural | None] = {}
         found: dict[str, LongestMatch | Tagger] = {}
         for variant in self.variants:
-            if variant.config is None:
-                rule = LongestMatch(least_share=variant.least_share)
-                rule.train(sentences)
-                found[variant.name] = rule
-            else:
-                tagger = Tagger(variant.config)
-                tagger.take(
-                    sentences,
-                    crf if variant.config.crf_weight else None,
-                    neural if variant.config.encoder_weight else None,
-                )
-                found[variant.name] = tagger
+            for part in variant.parts:
+                if variant.config is not None and part not in trained:
+                    started = time.perf_counter()
+                    trained[part] = _trained(part, variant.config, sentences, seed, watching)
+                    self.parts_s[part] = self.parts_s.get(part, 0.0) + time.perf_counter() - started
+            found[variant.name] = _put_together(variant, trained, sentences)
         return found
+
+    def seconds(self, variant: Variant) -> float:
+        """What fitting the parts of a variant took, on validation and again."""
+        return sum(self.parts_s.get(part, 0.0) for part in variant.parts)
 
 
 def choose(
@@ -113,10 +78,11 @@ def choose(
     texts = [sentence.tokens for sentence in sentences]
     names = list(candidates) if candidates is not None else [DICTIONARY, CRF, *encoders.suitable(texts)[:1]]
     fit, held = split(sentences, seed=seed)
-    trial = _Trial(fit, held, total_s, len(sentences) / len(fit), seed, watching)
+    n_encoders = sum(name not in (DICTIONARY, CRF) for name in names)
+    trial = Trial(fit, held, total_s, len(sentences) / len(fit), n_encoders, seed, watching)
     variants: list[Variant] = []
     notes: list[str] = []
-    parts: dict[str, _Part] = {}
+    parts: dict[str, Part] = {}
     if DICTIONARY in names:
         variants.append(trial.dictionary())
     for name in names:
@@ -134,9 +100,10 @@ def choose(
             continue
         parts[name] = part
         variants.append(trial.variant([part]))
-    encoder = next((part for name, part in parts.items() if name != CRF), None)
-    if CRF in parts and encoder is not None:
-        variants.append(trial.variant([parts[CRF], encoder]))
+    others = [variant for variant in variants if variant.config is not None and variant.config.encoder]
+    if CRF in parts and others:
+        encoder = max(others, key=lambda variant: variant.validation).parts[0]
+        variants.append(trial.variant([parts[CRF], parts[encoder]]))
     if not variants:
         raise ConfigError(
             "There is no tagger to choose.", next_step="Name dictionary or crf among the models."
@@ -144,7 +111,7 @@ def choose(
     best = max(variants, key=lambda variant: variant.validation)
     ranked = ", ".join(f"{v.name} {v.validation:.4f}" for v in sorted(variants, key=lambda v: -v.validation))
     reason = f"F1 on {len(held):,} held-out training sentences: {ranked}."
-    times = {name if name == CRF else "encoder": part.seconds for name, part in parts.items()}
+    times = {name: part.seconds for name, part in parts.items()}
     return Choice(variants, best.name, " ".join([reason, *notes]), times)
 
 
@@ -167,119 +134,32 @@ def split(
     )
 
 
-@dataclass(frozen=True)
-class _Part:
-    """A trained part's scores of the held-out sentences, and the settings it was trained with."""
-
-    name: str
-    emissions: list[Scores]
-    transitions: Scores
-    settings: Mapping[str, object]
-    seconds: float
-
-
-@dataclass(frozen=True)
-class _Trial:
-    fit: list[TaggedSentence]
-    held: list[TaggedSentence]
-    total_s: float
-    growth: float  # sentences of the second fit for one of the first
-    seed: int
-    progress: Progress
-
-    @property
-    def truth(self) -> Truth:
-        return [sentence.spans for sentence in self.held]
-
-    def dictionary(self) -> Variant:
-        started = time.perf_counter()
-        rule = LongestMatch()
-        rule.train(self.fit)
-        scores: dict[float, float] = {}
-        for share in SHARES:
-            rule.least_share = share
-            scores[share] = f1(match_counts(self.truth, [rule.tag(s.tokens) for s in self.held]))
-        best = max(scores, key=lambda share: scores[share])
-        return Variant(DICTIONARY, scores[best], time.perf_counter() - started, least_share=best)
-
-    def crf(self) -> _Part:
-        started = time.perf_counter()
-        default = TaggerConfig()
-        model = Crf(l2=default.l2, iterations=default.iterations)
-        model.train(self.fit, progress=self.progress)
-        spent = time.perf_counter() - started
-        again = spent * self.growth  # on many more sentences, fewer steps
-        iterations = min(
-            default.iterations, max(20, int(default.iterations * CRF_SHARE * self.total_s / again))
-        )
-        emissions = [model.emissions(s.tokens) for s in self.held]
-        settings = {"l2": model.l2, "iterations": iterations}
-        return _Part(CRF, emissions, model.transitions, settings, spent)
-
-    def encoder(self, name: str, crf: _Part | None) -> _Part | None:
-        from storewise.understand.tagging.fine_tune import Settings, fine_tune
-
-        started = time.perf_counter()
-        default = TaggerConfig()
-        rounds = 1 + self.growth
-        budget_s = (REST * self.total_s - rounds * (crf.seconds if crf else 0.0)) / rounds
-        settings = Settings(default.epochs, default.learning_rate, budget_s=max(0.0, budget_s))
-        labels = label_names(self.fit)
-        model = fine_tune(
-            self.fit, labels, encoders.load(name), settings, seed=self.seed, progress=self.progress
-        )
-        if model is None:
-            return None
-        spent = time.perf_counter() - started
-        emissions = model.emissions([s.tokens for s in self.held], progress=self.progress)
-        return _Part(name, emissions, model.transitions, {"encoder": name, "epochs": model.epochs}, spent)
-
-    def variant(self, parts: Sequence[_Part]) -> Variant:
-        """The best exponents and least probability of one part or of two."""
-        labels = label_names(self.fit)
-        longest = max(s.end - s.start for sentence in self.fit for s in sentence.spans)
-        best, found = -1.0, (WEIGHTS[0],) * len(parts)
-        least = LEAST[0]
-        grid = list(itertools.product(WEIGHTS, repeat=len(parts)))
-        for weights in self.progress.track(grid, label="pooling"):
-            transitions = pooled_transitions(
-                [(w, p.transitions) for w, p in zip(weights, parts, strict=True)]
-            )
-            chances = [
-                span_marginals(
-                    np.sum([w * p.emissions[i] for w, p in zip(weights, parts, strict=True)], axis=0),
-                    transitions,
-                    min(longest, 40),
-                )
-                for i in range(len(self.held))
-            ]
-            for one in LEAST:
-                spans = [[span for span, _ in best_spans(chance, labels, one)] for chance in chances]
-                score = f1(match_counts(self.truth, spans))
-                if score > best:
-                    best, found, least = score, weights, one
-        name = "+".join(part.name.rstrip("/").rpartition("/")[2] for part in parts)
-        values: dict[str, object] = {"crf_weight": 0.0, "least": least}
-        for weight, part in zip(found, parts, strict=True):
-            values |= part.settings
-            values["crf_weight" if part.name == CRF else "encoder_weight"] = weight
-        config = TaggerConfig.model_validate(values)
-        return Variant(name, best, sum(part.seconds for part in parts), config)
-
-
-def _fine_tuned(
-    sentences: Sequence[TaggedSentence], config: TaggerConfig, seed: int, progress: Progress
-) -> Neural | None:
+def _trained(
+    part: str, config: TaggerConfig, sentences: Sequence[TaggedSentence], seed: int, progress: Progress
+) -> Crf | Neural | None:
+    """A part fitted to sentences, as a variant's config has it."""
+    if part == CRF:
+        crf = Crf(l2=config.l2, iterations=config.iterations)
+        crf.train(sentences, progress=progress)
+        return crf
     from storewise.understand.tagging.fine_tune import Settings, fine_tune
 
-    if config.encoder is None:
-        raise UnknownName("The config names no encoder.", next_step="Set encoder.")
     settings = Settings(config.epochs, config.learning_rate)
     return fine_tune(
-        sentences,
-        label_names(sentences),
-        encoders.load(config.encoder),
-        settings,
-        seed=seed,
-        progress=progress,
+        sentences, label_names(sentences), encoders.load(part), settings, seed=seed, progress=progress
     )
+
+
+def _put_together(
+    variant: Variant, trained: Mapping[str, Crf | Neural | None], sentences: Sequence[TaggedSentence]
+) -> LongestMatch | Tagger:
+    if variant.config is None:
+        rule = LongestMatch(least_share=variant.least_share)
+        rule.train(sentences)
+        return rule
+    parts = [trained[part] for part in variant.parts]
+    crf = next((part for part in parts if isinstance(part, Crf)), None)
+    neural = next((part for part in parts if isinstance(part, Neural)), None)
+    tagger = Tagger(variant.config)
+    tagger.take(sentences, crf, neural)
+    return tagger

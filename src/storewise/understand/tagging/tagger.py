@@ -171,11 +171,12 @@ class Tagger(Component[TaggerConfig]):
 
     def transitions(self) -> Scores:
         """(k, k) pooled scores of the transitions."""
-        parts = [
-            (self.config.crf_weight, self.crf and self.crf.transitions),
-            (self.config.encoder_weight, self.neural and self.neural.transitions),
-        ]
-        return pooled_transitions([(weight, part) for weight, part in parts if part is not None])
+        parts: list[tuple[float, Scores]] = []
+        if self.crf is not None and self.config.crf_weight:
+            parts.append((self.config.crf_weight, self.crf.transitions))
+        if self.neural is not None and self.config.encoder_weight:
+            parts.append((self.config.encoder_weight, self.neural.transitions))
+        return pooled_transitions(parts)
 
     def state(self) -> Arrays:
         """Plain arrays of both parts."""
