@@ -69,6 +69,14 @@ def test_odd_sentences_are_normal_input(tagger: Tagger, tokens: list[str]) -> No
     assert all(one.end <= len(tokens) for one in tagger.tag(tokens))
 
 
+def test_a_very_long_text_is_tagged_to_its_end(tagger: Tagger) -> None:
+    text = "new Acme lamp " * 1500  # 21,000 characters
+    found = tagger.tag_text(text)
+    assert len(found) > 2900
+    assert {text[one.start : one.end] for one in found} == {"Acme", "lamp"}
+    assert found[-1].end == len(text) - 1
+
+
 def test_training_text_with_control_characters_survives_as_arrays() -> None:
     odd = [TaggedSentence(("a\nb", "\x1f", "c\x00"), (Span(0, 2, "x\ty"),))] * 4
     tagger = Tagger(QUICK)

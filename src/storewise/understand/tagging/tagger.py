@@ -34,6 +34,7 @@ from storewise.understand.tagging.text_arrays import lines_of_array, lines_to_ar
 from storewise.understand.tagging.tokens import tokens_of
 
 LONGEST = 40  # tokens; a longer span is never found
+MOST_TOKENS = 1000  # a longer text is cut into pieces, each tagged by itself
 
 
 class TaggerConfig(Config):
@@ -132,11 +133,13 @@ class Tagger(Component[TaggerConfig]):
         if not self.labels:
             return [[] for _ in sentences]
         transitions = self.transitions()
-        found = []
-        for emissions in self.emissions(sentences, progress=progress):
+        cuts = [(row, first) for row, s in enumerate(sentences) for first in range(0, len(s), MOST_TOKENS)]
+        pieces = [sentences[row][first : first + MOST_TOKENS] for row, first in cuts]
+        found: list[list[Found]] = [[] for _ in sentences]
+        for (row, first), emissions in zip(cuts, self.emissions(pieces, progress=progress), strict=True):
             chances = span_marginals(emissions, transitions, self.longest)
-            best = best_spans(chances, self.labels, self.config.least)
-            found.append([Found(span.start, span.end, span.label, chance) for span, chance in best])
+            for span, chance in best_spans(chances, self.labels, self.config.least):
+                found[row].append(Found(first + span.start, first + span.end, span.label, chance))
         return found
 
     def tag_text(self, text: str) -> list[Found]:
