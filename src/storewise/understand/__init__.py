@@ -7,6 +7,7 @@ COMPONENTS: dict[str, str] = {
     "encode.huggingface.v1": "storewise.understand.text.huggingface:HuggingFace",
     "encode.minilm.v1": "storewise.understand.text.packaged:Minilm",
     "encode.onnx_text.v1": "storewise.understand.text.onnx_text:OnnxText",
+    "encode.static.v1": "storewise.understand.compress.static:StaticText",
     "encode.tfidf_svd.v1": "storewise.understand.text.tfidf:TfidfSvd",
     "tag.chain.v1": "storewise.understand.tagging.tagger:Tagger",
 }

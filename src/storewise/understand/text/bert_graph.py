@@ -121,6 +121,14 @@ class _Graph:
         return name
 
     def dense(self, x: str, name: str) -> str:
+        """The linear map of a name, and behind it a fine-tuned bottleneck, y + U gelu(D y), where there is one."""
+        y = self.linear(x, name)
+        if f"{name}.adapter.down.weight" not in self.weights:
+            return y
+        inner = _gelu(self, self.linear(y, f"{name}.adapter.down"))
+        return self.op("Add", y, self.linear(inner, f"{name}.adapter.up"))
+
+    def linear(self, x: str, name: str) -> str:
         """x Wᵀ + b; in int8 between a scale for each token and one for each output."""
         if self.int8:
             numbers, scale = self.token_int8(x)
@@ -264,6 +272,8 @@ def _pool(graph: _Graph, hidden: str, pooling: str) -> None:
         # The mean's divisor cancels in the normalisation.
         tokens = graph.constant("tokens", [1], np.int64)
         pooled = graph.op("ReduceSum", graph.op("Mul", hidden, mask), tokens, keepdims=0)
+    if "projection.weight" in graph.weights:  # a fine-tuned head behind the pooling, without a bias
+        pooled = graph.op("MatMul", pooled, graph.weight("projection.weight", transpose=True))
     length = graph.op("ReduceL2", pooled, axes=[1], keepdims=1)
     safe = graph.op("Max", length, graph.constant("tiny", 1e-12))
     graph.nodes.append(helper.make_node("Div", [pooled, safe], ["vectors"]))

@@ -47,6 +47,7 @@ class OnnxTextBase(TextEncoder[ConfigT]):
         super().__init__(config)
         found = self.source()
         self._facts = found.facts
+        self.tokenizer_json = found.tokenizer
         self._session, self._tokenizer = _open(found, self.config)
         self._inputs = [node.name for node in self._session.get_inputs()]
         _check_inputs(self._inputs)
@@ -168,4 +169,5 @@ def _check_inputs(names: Sequence[str]) -> None:
 def _mean(tokens: npt.NDArray[np.float32], mask: Ids) -> npt.NDArray[np.float32]:
     """(n, length, d) → (n, d): the mean over tokens that are not padding."""
     weight = mask[:, :, None].astype(np.float32)
-    return (tokens * weight).sum(axis=1) / np.maximum(weight.sum(axis=1), 1.0)
+    mean: Vectors = (tokens * weight).sum(axis=1) / np.maximum(weight.sum(axis=1), 1.0)
+    return mean

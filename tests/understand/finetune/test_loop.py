@@ -1,0 +1,140 @@
+"""The loop: a killed run goes on to the same weights, early stop, curves, refusals."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+from storewise.core.errors import ArtifactError, ConfigError, MissingExtra
+from storewise.understand.finetune import checkpoint, curves
+from storewise.understand.finetune.contrastive import Contrastive, ContrastiveConfig
+from storewise.understand.finetune.loop import LoopConfig, fit
+from storewise.understand.finetune.methods import METHODS, MethodConfig, adapt
+from storewise.understand.finetune.pairs import Pairs
+from storewise.understand.finetune.tower import Tower
+
+TEXTS = ["red cup", "blue cup", "red mug", "garden chair", "lamp", "set of 6 mug"]
+LOOP = LoopConfig(steps=9, validate_every=3, learning_rate=1e-2, patience=0)
+
+
+def objective() -> Contrastive:
+    left, right = np.array([0, 2, 1]), np.array([3, 4, 5])
+    seen = sparse.csr_matrix((np.ones(3), (left, right)), shape=(6, 6))
+    pairs = Pairs(left, right, np.array([1.0, 2.0, 3.0]), (seen + seen.T).tocsr())
+    config = ContrastiveConfig(
+        batch_size=4, hard_negatives=1, refresh_steps=4, learn_temperature=True, anchor=0.1
+    )
+    return Contrastive(TEXTS, pairs, config)
+
+
+def together(tower: Tower) -> float:
+    vectors = tower.encode(TEXTS)
+    return float(vectors[0] @ vectors[3])
+
+
+class Killed(Exception):
+    pass
+
+
+def kill_at(calls: int):  # type: ignore[no-untyped-def]
+    asked = 0
+
+    def score(tower: Tower) -> float:
+        nonlocal asked
+        asked += 1
+        if asked > calls:
+            raise Killed
+        return together(tower)
+
+    return score
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_killed_run_ends_like_one_that_was_not(tower: Tower, tmp_path: Path, method: str) -> None:
+    config = MethodConfig(method=method, rank=2, bottleneck=4)
+    whole = adapt(tower, config, steps=9, seed=1)
+    expected = fit(whole, objective(), LOOP, score=together, seed=5)
+    part = adapt(tower, config, steps=9, seed=1)
+    with pytest.raises(Killed):
+        fit(part, objective(), LOOP, score=kill_at(2), seed=5, folder=tmp_path)  # dies at step 6
+    again = adapt(tower, config, steps=9, seed=1)
+    found = fit(again, objective(), LOOP, score=together, seed=5, folder=tmp_path, resume=True)
+    assert found.scores == expected.scores
+    assert found.steps_done == 9
+    for name, value in whole.trained().items():
+        np.testing.assert_array_equal(value.detach().numpy(), again.trained()[name].detach().numpy())
+    lines = curves.read(tmp_path)
+    assert [row["step"] for row in lines if "loss" in row] == list(range(1, 10))
+
+
+def test_the_best_weights_are_kept(tower: Tower) -> None:
+    given = iter([0.0, 0.5, 0.9, 0.1, 0.2])
+    vectors = []
+
+    def score(tower: Tower) -> float:
+        vectors.append(tower.encode(TEXTS))
+        return next(given)
+
+    adapted = adapt(tower, MethodConfig(method="full"), steps=30, seed=1)
+    loop = LoopConfig(steps=30, validate_every=2, patience=2, learning_rate=1e-2)
+    outcome = fit(adapted, objective(), loop, score=score, seed=5)
+    assert (outcome.best_step, outcome.steps_done, outcome.before, outcome.best_trained) == (4, 8, 0.0, 0.9)
+    np.testing.assert_allclose(adapted.tower.encode(TEXTS), vectors[2], atol=1e-6)
+
+
+@pytest.mark.parametrize(("may_keep_start", "step"), [(True, 0), (False, 2)])
+def test_whether_no_training_may_win(tower: Tower, may_keep_start: bool, step: int) -> None:
+    loop = LoopConfig(steps=4, validate_every=2, may_keep_start=may_keep_start)
+    given = iter([0.9, 0.5, 0.1])
+    adapted = adapt(tower, MethodConfig(method="full"), steps=4, seed=1)
+    assert fit(adapted, objective(), loop, score=lambda _: next(given), seed=5).best_step == step
+
+
+def test_another_runs_checkpoint_is_refused(tower: Tower, tmp_path: Path) -> None:
+    adapted = adapt(tower, MethodConfig(method="head"), steps=3, seed=1)
+    short = LoopConfig(steps=3, validate_every=3)
+    fit(adapted, objective(), short, score=together, seed=5, folder=tmp_path, about="a")
+    with pytest.raises(ConfigError, match="other data or settings"):
+        fit(adapted, objective(), short, score=together, seed=5, folder=tmp_path, about="b", resume=True)
+
+
+def test_a_damaged_checkpoint_is_refused(tower: Tower, tmp_path: Path) -> None:
+    adapted = adapt(tower, MethodConfig(method="head"), steps=3, seed=1)
+    short = LoopConfig(steps=3, validate_every=3)
+    fit(adapted, objective(), short, score=together, seed=5, folder=tmp_path)
+    file = tmp_path / checkpoint.FOLDER / checkpoint.ARRAYS
+    file.write_bytes(file.read_bytes()[:-1])
+    with pytest.raises(ArtifactError, match="is damaged"):
+        fit(adapted, objective(), short, score=together, seed=5, folder=tmp_path, resume=True)
+
+
+def test_a_kill_while_a_checkpoint_is_replaced_leaves_the_one_before(tmp_path: Path) -> None:
+    checkpoint.write(tmp_path, checkpoint.Checkpoint({"fingerprint": "f", "step": 1}, {"w": np.arange(3)}))
+    (tmp_path / checkpoint.FOLDER).rename(tmp_path / f".{checkpoint.FOLDER}-before")
+    found = checkpoint.read(tmp_path, "f")
+    assert found is not None
+    assert found.facts["step"] == 1
+    assert found.arrays["w"].tolist() == [0, 1, 2]
+
+
+def test_curves_survive_half_a_line(tmp_path: Path) -> None:
+    line = curves.JsonLines(tmp_path)
+    line.add(1, {"loss": 2.0})
+    line.add(2, {"loss": 1.0})
+    with open(tmp_path / curves.FILE, "ab") as file:
+        file.write(b'{"step": 3, "lo')
+    curves.JsonLines(tmp_path, resume_at=1)
+    assert curves.read(tmp_path) == [{"step": 1, "loss": 2.0}]
+
+
+def test_loggers_that_are_not_there(tmp_path: Path) -> None:
+    from importlib.util import find_spec
+
+    with pytest.raises(ConfigError, match="no logger 'comet'"):
+        curves.open_curves(tmp_path, ["comet"])
+    if find_spec("wandb") is None:
+        with pytest.raises(MissingExtra, match="wandb"):
+            curves.open_curves(tmp_path, ["wandb"])
