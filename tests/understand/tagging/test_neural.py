@@ -15,6 +15,7 @@ from storewise.metrics.spans import f1, match_counts, spans_of_tags
 from storewise.understand.tagging import encoders
 from storewise.understand.tagging.bert_states import hidden_states
 from storewise.understand.tagging.chain import starts, tag_names, valid_transitions, viterbi
+from storewise.understand.tagging.choose import choose
 from storewise.understand.tagging.fine_tune import Settings, chain_loss, fine_tune
 from storewise.understand.tagging.neural import Neural
 from storewise.understand.tagging.pieces import PIECES_A_CHUNK, Pieces, padded
@@ -117,6 +118,27 @@ def test_a_pool_of_both_is_a_tagger(encoder: Made, titles: Titles, monkeypatch: 
     again.restore(tagger.state())
     assert again.tag_all(texts) == tagger.tag_all(texts)
     assert sum(map(len, tagger.tag_all(texts))) > 20
+
+
+def test_choosing_compares_field_encoder_and_pool_and_trains_each_part_once_more(
+    encoder: Made, titles: Titles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("pycrfsuite", reason="needs python-crfsuite")
+    monkeypatch.setattr(encoders, "load", lambda name: encoder)
+    monkeypatch.setattr(encoders, "suitable", lambda texts: ["small"])
+    sentences = titles(60, 9)
+    found = choose(sentences, total_s=600, seed=1)
+    assert [variant.name for variant in found.variants] == ["dictionary", "crf", "small", "crf+small"]
+    trained = found.refit(sentences, seed=1)
+    pool = trained["crf+small"]
+    assert isinstance(pool, Tagger)
+    assert isinstance(trained["crf"], Tagger)
+    assert pool.crf is trained["crf"].crf
+    assert pool.neural is not None
+    assert all(found.seconds(variant) > 0 for variant in found.variants[1:])
+    none = choose(sentences, total_s=1e-6, seed=1)
+    assert [variant.name for variant in none.variants] == ["dictionary", "crf"]
+    assert "small would not fit into the time" in none.reason
 
 
 def test_no_time_is_no_encoder(encoder: Made, titles: Titles) -> None:
