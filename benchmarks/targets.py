@@ -114,6 +114,14 @@ QUALITY = (
         (Goal("ndcg@10", None), Goal("recall@10", None)),
     ),
     Quality(
+        "tagging-zh",
+        "tagging",
+        "Attributes in Chinese titles, entity F1",
+        "ecommerce-ner-zh",
+        (Goal("f1", 0.80),),
+        files={"train": "train.txt.gz", "test": "dev.txt.gz"},
+    ),
+    Quality(
         "search",
         "search",
         "Product search, graded judgements of an electronics catalogue",

@@ -1,4 +1,5 @@
-"""Understanding products: text and photos as vectors, attributes and relations. The table below registers encoders."""
+"""Understanding products: text and photos as vectors, attributes and relations. The table below registers
+encoders and the tagger."""
 
 COMPONENTS: dict[str, str] = {
     "encode.e5.v1": "storewise.understand.text.packaged:E5Small",
@@ -8,4 +9,5 @@ COMPONENTS: dict[str, str] = {
     "encode.onnx_text.v1": "storewise.understand.text.onnx_text:OnnxText",
     "encode.static.v1": "storewise.understand.compress.static:StaticText",
     "encode.tfidf_svd.v1": "storewise.understand.text.tfidf:TfidfSvd",
+    "tag.chain.v1": "storewise.understand.tagging.tagger:Tagger",
 }

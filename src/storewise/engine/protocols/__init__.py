@@ -18,6 +18,7 @@ from storewise.engine.protocols.lists import Lists
 from storewise.engine.protocols.rating_folds import RatingFolds
 from storewise.engine.protocols.search import Search
 from storewise.engine.protocols.shop import ShopByTime
+from storewise.engine.protocols.tagging import Tagging
 from storewise.engine.protocols.user_shares import UserShares
 
 RANKING: dict[str, RankingProtocol] = {
