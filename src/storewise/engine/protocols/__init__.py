@@ -35,7 +35,15 @@ RANKING: dict[str, RankingProtocol] = {
 }
 STUDIES: dict[str, Study] = {
     study.name: study
-    for study in (RatingFolds(), Attributes(), ColdItems(), Compression(), GraphLinks(), Search())
+    for study in (
+        RatingFolds(),
+        Attributes(),
+        ColdItems(),
+        Compression(),
+        GraphLinks(),
+        Search(),
+        Tagging(),
+    )
 }
 NAMES = (*RANKING, *STUDIES)
 
