@@ -42,6 +42,14 @@ class Encoder(Component[ConfigT], Generic[ConfigT, ItemT]):
         """(len(batch), dimensions) float32, rows of length 1 or 0."""
 
 
+class TextEncoder(Encoder[ConfigT, str]):
+    """An encoder of text. Some models want to know whether a text asks or answers."""
+
+    def queries(self, batch: Sequence[str]) -> Vectors:
+        """(len(batch), dimensions) float32 for texts that ask (a shopper's words); products are ``__call__``."""
+        return self(batch)
+
+
 def unit(vectors: npt.ArrayLike) -> Vectors:
     """Rows scaled to length 1; rows without length stay zero.
 
