@@ -9,6 +9,7 @@ from storewise.engine.protocols.base import Fold, Question, RankingProtocol
 from storewise.engine.protocols.five_fold import FiveFold
 from storewise.engine.protocols.inputs import Inputs, Study
 from storewise.engine.protocols.item_stratified import ItemStratified
+from storewise.engine.protocols.labels import Labels
 from storewise.engine.protocols.leave_last_out import LeaveLastOut
 from storewise.engine.protocols.lists import Lists
 from storewise.engine.protocols.rating_folds import RatingFolds
@@ -27,7 +28,7 @@ RANKING: dict[str, RankingProtocol] = {
         ShopByTime("shop"),
     )
 }
-STUDIES: dict[str, Study] = {study.name: study for study in (RatingFolds(),)}
+STUDIES: dict[str, Study] = {study.name: study for study in (RatingFolds(), Labels())}
 NAMES = (*RANKING, *STUDIES)
 
 
