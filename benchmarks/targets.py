@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 
+SMALL_IS_GOOD = ("rmse", "mae", "label_share")
+
+
 @dataclass(frozen=True)
 class Goal:
     """``reach``: the figure to reach (at most it for errors, at least it otherwise; None: report only).
@@ -23,7 +26,7 @@ class Goal:
         """Errors have to be small, everything else large."""
         if self.reach is None:
             return True
-        return value <= self.reach if self.metric in ("rmse", "mae") else value >= self.reach
+        return value <= self.reach if self.metric in SMALL_IS_GOOD else value >= self.reach
 
 
 @dataclass(frozen=True)
@@ -94,5 +97,30 @@ QUALITY = (
         "Online Retail II, next 28 days",
         None,
         (Goal("ndcg@10", None), Goal("recall@10", None)),
+    ),
+    Quality(
+        "fashion-types",
+        "labels",
+        "Fashion photos 60×80, article type",
+        "fashion-product-images",
+        (
+            Goal("accuracy", 0.85, model="image"),
+            Goal("accuracy", 0.95, model="both"),
+            Goal("above_text", 0.0, model="both"),
+            Goal("label_share", 0.60, section="active labelling"),
+        ),
+        minutes=60,
+        files={"catalogue": "styles.csv.gz", "images": "images_60x80.parquet"},
+        options={"label": "articleType"},
+    ),
+    Quality(
+        "fashion-colours",
+        "labels",
+        "Fashion photos 60×80, colour",
+        "fashion-product-images",
+        (Goal("above_text", 0.0, model="both"), Goal("above_image", 0.0, model="both")),
+        minutes=60,
+        files={"catalogue": "styles.csv.gz", "images": "images_60x80.parquet"},
+        options={"label": "baseColour"},
     ),
 )

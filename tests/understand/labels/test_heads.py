@@ -14,7 +14,7 @@ from sklearn.semi_supervised import LabelSpreading
 from storewise.core.component import same_state
 from storewise.core.errors import StateError, UnknownName
 from storewise.understand.labels import heads, neighbours
-from storewise.understand.labels.neighbours import Knn, KnnConfig, nearest, spread
+from storewise.understand.labels.neighbours import Knn, KnnConfig, graph, nearest, spread
 from storewise.understand.labels.ridge import Ridge, RidgeConfig, calibrate
 from storewise.understand.labels.softmax import Softmax, SoftmaxConfig, gradients
 
@@ -171,7 +171,7 @@ def test_spreading_is_that_of_scikit_learn_where_classes_have_one_label_each():
     rng = np.random.default_rng(0)
     x = (np.repeat(np.eye(3), 30, axis=0) * 3 + rng.normal(size=(90, 3))).astype(np.float32)
     labelled, targets = np.array([0, 30, 60]), np.array([0, 1, 2])
-    found = spread(x, labelled, targets, 3, neighbours=89, alpha=0.8, iterations=300)
+    found = spread(graph(x, 89), labelled, targets, 3, alpha=0.8, iterations=300)
     unit = x / np.linalg.norm(x, axis=1, keepdims=True)
 
     def cosines(a, b):
@@ -189,5 +189,5 @@ def test_spreading_follows_the_shape_of_what_has_no_label():
     t = np.linspace(0, 1, 150)
     arcs = [np.stack([np.cos(2 * t + s), np.sin(2 * t + s)], axis=1) for s in (0, np.pi)]
     x = np.concatenate(arcs).astype(np.float32)
-    found = spread(x, np.array([0, 150]), np.array([0, 1]), 2, neighbours=6, iterations=400, alpha=0.99)
+    found = spread(graph(x, 6), np.array([0, 150]), np.array([0, 1]), 2, iterations=400, alpha=0.99)
     assert (found.argmax(axis=1) == np.repeat([0, 1], 150)).mean() > 0.98

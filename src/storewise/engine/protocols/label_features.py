@@ -16,7 +16,7 @@ from storewise.core.rng import spawn
 from storewise.data.sources.labelled import Labelled
 from storewise.engine.registry import component_names, registry
 from storewise.understand.base import TextEncoder, Vectors
-from storewise.understand.labels.blocks import Block, side_by_side
+from storewise.understand.labels.blocks import Block, compressed, side_by_side
 from storewise.understand.labels.ridge import Ridge
 from storewise.understand.labels.views import Parts
 
@@ -27,9 +27,10 @@ TEST, VALIDATION = 0.2, 0.1
 TEXT = "encode.tfidf_svd.v1"
 NETWORKS = ("encode.efficientnet_lite0.v1", "encode.mobilenet.v1")  # the first that is installed
 COLOURS = "encode.colour_histogram.v1"
-TEXT_SIZE = 384
+TEXT_SIZE = 256
+IMAGE_SIZE = 512  # of the axes kept of a network's features
 SIZES = (96, 128, 160, 224)
-TRIAL_PHOTOS = 1500
+TRIAL_PHOTOS = 1000
 ENCODING_SHARE = 0.3  # of the budget that the photos may take
 
 
@@ -205,7 +206,10 @@ def _image(found: Features, name: str, task: Task, *, budget_s: float, seed: int
     size, why = choose_size(name, config, task, budget_s=budget_s, seed=seed)
     encoder = registry().create(name, {**config, "input_size": size})
     encoded = encoder.encode(task.photos, progress=progress)
-    found.image.append(Block(short, encoded.vectors, each=True))
+    rng = spawn(seed, "labels", name)
+    found.image.append(
+        compressed(Block(short, encoded.vectors, each=True), task.parts.known, IMAGE_SIZE, rng=rng)
+    )
     found.notes.append(f"{short} at {size} pixels ({why})")
     found.notes += [f"{number:,} photos: {reason}" for reason, number in encoded.rejects.items()]
     found.seconds[name] = time.perf_counter() - started

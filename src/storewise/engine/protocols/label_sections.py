@@ -18,17 +18,18 @@ from storewise.metrics.intervals import Interval
 from storewise.understand.base import unit
 from storewise.understand.labels import active, heads, semi
 from storewise.understand.labels.blocks import Block, apply, fit, side_by_side
-from storewise.understand.labels.neighbours import spread
+from storewise.understand.labels.neighbours import graph, spread
 
 Classes = npt.NDArray[np.int64]
 Matrix = npt.NDArray[np.float32]
 K = 10
 QUERIES = 1000  # validation products that choose the weights of blocks
+ASKED = 2000  # test products at most
 STEPS = 4  # weights in quarters
 PER_CLASS = 5
 SIZE = 256  # dimensions in which few labels are learned
-ROUNDS = 20
-SEEDS, VALIDATION_SEEDS = 8, 3
+ROUNDS = 10
+SEEDS, VALIDATION_SEEDS = 6, 2
 CHUNK = 512
 
 
@@ -53,6 +54,7 @@ def similar(task: Task, features: Features, *, seed: int, progress: Progress) ->
         views["both"] = [*features.text, *features.image]
     rng = spawn(seed, "labels", "similar")
     queries = rng.permutation(task.parts.validation)[:QUERIES]
+    asked = rng.permutation(task.parts.test)[:ASKED]
     precision: dict[str, npt.NDArray[np.float64]] = {}
     validation: dict[str, float] = {}
     used: dict[str, str] = {}
@@ -65,14 +67,14 @@ def similar(task: Task, features: Features, *, seed: int, progress: Progress) ->
         best = grid[int(found.argmax())]
         validation[name] = float(found.max())
         used[name] = " + ".join(f"{w / STEPS:g} {b.name}" for w, b in zip(best, blocks, strict=True) if w)
-        precision[name] = precisions(rows, [best], task.parts.test, task.y)[0]
+        precision[name] = precisions(rows, [best], asked, task.y)[0]
         spent[name] = time.perf_counter() - started
     chosen = max(validation, key=lambda name: validation[name])
     shares = np.bincount(task.y) / len(task.y)
     out = [
         row(
             "any product",
-            {f"precision@{K}": mean(shares[task.y[task.parts.test]], seed)},
+            {f"precision@{K}": mean(shares[task.y[asked]], seed)},
             selected=False,
             simple=True,
         )
@@ -146,11 +148,14 @@ def few_labels(task: Task, features: Features, *, seed: int, progress: Progress)
         else views[0]
     )
     asked = np.concatenate([task.parts.validation, task.parts.test])
+    flow = graph(joint)  # of all products, with or without a label
     right: dict[str, list[npt.NDArray[np.bool_]]] = {}
     spent: dict[str, float] = {}
     for number in progress.track(range(SEEDS), label="few labels"):
         start = first_labels(task, seed=seed + number)
-        for name, logs in _few(task, views, joint, start, asked, seed=seed + number, spent=spent).items():
+        for name, logs in _few(
+            task, views, joint, flow, start, asked, seed=seed + number, spent=spent
+        ).items():
             right.setdefault(name, []).append(logs.argmax(axis=1) == task.y[asked])
     shares = {name: np.mean(values, axis=0) for name, values in right.items()}
     cut = len(task.parts.validation)
@@ -171,30 +176,39 @@ def few_labels(task: Task, features: Features, *, seed: int, progress: Progress)
 
 
 def _few(
-    task: Task, views: Sequence[Matrix], joint: Matrix, start: Classes, asked: Classes, *, seed: int,
+    task: Task,
+    views: Sequence[Matrix],
+    joint: Matrix,
+    flow: Any,
+    start: Classes,
+    asked: Classes,
+    *,
+    seed: int,
     spent: dict[str, float],
-) -> dict[str, Matrix]:  # fmt: skip
-    y, k = task.y[start], len(task.names)
-    here = np.concatenate([task.parts.train, asked])  # products that may be seen, with or without a label
-    place = np.searchsorted(np.sort(here), start)
-    rows = np.sort(here)
-    clock = time.perf_counter()
-    alone = heads.fit("ridge", joint[start], y, k, seed=seed).log_probabilities(joint[asked])
-    spent["labels alone"] = spent.get("labels alone", 0.0) + time.perf_counter() - clock
-    clock = time.perf_counter()
-    train = np.sort(task.parts.train)
-    pseudo = semi.self_train(
-        [view[train] for view in views], joint[train], np.searchsorted(train, start), y, k, seed=seed
-    ).log_probabilities(joint[asked])
-    spent["with pseudo-labels"] = spent.get("with pseudo-labels", 0.0) + time.perf_counter() - clock
-    clock = time.perf_counter()
-    shares = spread(joint[rows], place, y, k)[np.searchsorted(rows, asked)]
-    spent["spread to neighbours"] = spent.get("spread to neighbours", 0.0) + time.perf_counter() - clock
-    return {
-        "labels alone": alone,
-        "with pseudo-labels": pseudo,
-        "spread to neighbours": np.log(shares + 1e-9),
-    }
+) -> dict[str, Matrix]:
+    y, k, train = task.y[start], len(task.names), np.sort(task.parts.train)
+
+    def alone() -> Matrix:
+        return heads.fit("ridge", joint[start], y, k, seed=seed).log_probabilities(joint[asked])
+
+    def pseudo() -> Matrix:
+        rows = [view[train] for view in views]
+        taught = semi.self_train(rows, joint[train], np.searchsorted(train, start), y, k, seed=seed)
+        return taught.log_probabilities(joint[asked])
+
+    def spreading() -> Matrix:
+        return np.asarray(np.log(spread(flow, start, y, k)[asked] + 1e-9), np.float32)
+
+    found = {}
+    for name, answer in (
+        ("labels alone", alone),
+        ("with pseudo-labels", pseudo),
+        ("spread to neighbours", spreading),
+    ):
+        clock = time.perf_counter()
+        found[name] = answer()
+        spent[name] = spent.get(name, 0.0) + time.perf_counter() - clock
+    return found
 
 
 # --- active learning --------------------------------------------------------------------------------------------
@@ -206,7 +220,7 @@ def actively(task: Task, features: Features, *, seed: int, progress: Progress) -
     that random picks end with, by all labels these had (1 where it does not)."""
     k = len(task.names)
     start = len(first_labels(task, seed=seed))
-    batch = max(k, 20)
+    batch = 2 * max(k, 10)
     rounds = min(ROUNDS, (len(task.parts.train) // 2 - start) // batch)
     if rounds < 4:
         return None

@@ -27,7 +27,7 @@ _WHITE = np.array([0.95047, 1.0, 1.08883])  # D65
 class ColourConfig(PhotoLimits):
     """``side``: pixels of the square in which colours are counted. Bins of lightness, and of each of a* and b*."""
 
-    side: int = Field(default=64, ge=8, le=512)
+    side: int = Field(default=40, ge=8, le=512)
     lightness_bins: int = Field(default=8, ge=2, le=32)
     hue_bins: int = Field(default=9, ge=3, le=32)
 

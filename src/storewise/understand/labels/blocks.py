@@ -59,6 +59,18 @@ def apply(block: Block, scale: Scale) -> Vectors:
     return np.asarray(found, np.float32)
 
 
+def compressed(block: Block, rows: Rows, size: int, *, rng: np.random.Generator) -> Block:
+    """The block on its ``size`` strongest axes among ``rows`` (Halko et al. 2011), after scaling; missing rows stay
+    zero. The axes keep their strength: noise that hundreds of columns share stays small."""
+    from sklearn.utils.extmath import randomized_svd
+
+    scaled = apply(block, fit(block, rows))
+    known = scaled[rows]
+    size = min(size, *known.shape)
+    _, _, axes = randomized_svd(known, size, n_iter=2, random_state=int(rng.integers(2**31)))
+    return Block(block.name, np.asarray(scaled @ axes.T, np.float32))
+
+
 def side_by_side(blocks: Sequence[Block], rows: Rows) -> Vectors:
     """(n, sum of d + columns of absence): every block scaled by what ``rows`` show, missing ones flagged.
 

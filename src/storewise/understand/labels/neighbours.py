@@ -90,32 +90,35 @@ def nearest(
     return places, likeness
 
 
+def graph(x: Matrix, neighbours: int = 15) -> sparse.csr_matrix:
+    """(n, n) symmetric graph of the nearest by cosine, scaled to ``D^(−½)·W·D^(−½)``; a cosine below 0 counts as 0."""
+    rows = unit(x)
+    places, likeness = nearest(rows, rows, neighbours, same=True)
+    n, k = places.shape
+    found = sparse.csr_matrix(
+        (np.maximum(likeness, 0).ravel(), (np.repeat(np.arange(n), k), places.ravel())), shape=(n, n)
+    )
+    found = found.maximum(found.T)
+    degree = np.maximum(np.asarray(found.sum(axis=1)).ravel(), 1e-9)
+    half = sparse.diags_array(1 / np.sqrt(degree))
+    return sparse.csr_matrix(half @ found @ half, dtype=np.float32)
+
+
 def spread(
-    x: Matrix,
+    flow: sparse.csr_matrix,
     labelled: npt.NDArray[np.int64],
     targets: npt.NDArray[np.int64],
     n_classes: int,
     *,
-    neighbours: int = 15,
     alpha: float = 0.9,
     iterations: int = 40,
 ) -> Matrix:
-    """(n, n_classes) shares: labels spread over the graph of nearest neighbours (Zhou et al. 2004).
+    """(n, n_classes) shares: labels spread over the :func:`graph` of nearest neighbours (Zhou et al. 2004).
 
-    ``F ← α·S·F + (1−α)·Y`` with ``S = D^(−½)·W·D^(−½)``, W the symmetric graph of cosines (not below 0), Y the known
-    labels, each class with the same mass in all so that a common class does not flood the graph.
+    ``F ← α·S·F + (1−α)·Y``, Y the known labels, each class with the same mass in all so that a common class does
+    not flood the graph.
     """
-    rows = unit(x)
-    places, likeness = nearest(rows, rows, neighbours, same=True)
-    n, k = places.shape
-    graph = sparse.csr_matrix(
-        (np.maximum(likeness, 0).ravel(), (np.repeat(np.arange(n), k), places.ravel())), shape=(n, n)
-    )
-    graph = graph.maximum(graph.T)
-    degree = np.maximum(np.asarray(graph.sum(axis=1)).ravel(), 1e-9)
-    half = sparse.diags_array(1 / np.sqrt(degree))
-    flow = sparse.csr_matrix(half @ graph @ half, dtype=np.float32)
-    known = np.zeros((n, n_classes), np.float32)
+    known = np.zeros((flow.shape[0], n_classes), np.float32)
     known[labelled, targets] = 1.0 / np.maximum(np.bincount(targets, minlength=n_classes), 1)[targets]
     mass = known.copy()
     for _ in range(iterations):
