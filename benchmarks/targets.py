@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-
 SMALL_IS_GOOD = ("rmse", "mae", "label_share")
 
 
