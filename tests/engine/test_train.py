@@ -48,7 +48,7 @@ def test_a_run_leaves_hashed_artifacts_and_the_facts(store: Store) -> None:
         60,
     )
     assert len(facts["schema_hash"]) == len(facts["pipeline_hash"]) == 12
-    assert set(manifest.artifacts) == {"retriever", "popular", "catalogue", "related"}
+    assert set(manifest.artifacts) == {"retriever", "popular", "catalogue", "related", "content"}
     for name in manifest.artifacts.values():
         assert artifact.read(store.folder / ARTIFACTS / name).facts["watermark"] == facts["watermark"]
     rows = {row["role"]: row for row in facts["evaluation"]["rows"]}

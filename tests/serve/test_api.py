@@ -195,7 +195,7 @@ def test_an_unknown_customer_is_a_normal_one(client: TestClient) -> None:
 def test_what_it_knows_of_itself(client: TestClient) -> None:
     snapshot = client.get("/v1/snapshot").json()
     assert snapshot["snapshot"].startswith("home-20240719T")
-    assert set(snapshot["artifacts"]) == {"retriever", "popular", "catalogue", "related"}
+    assert set(snapshot["artifacts"]) == {"retriever", "popular", "catalogue", "related", "content"}
     evaluation = client.get("/v1/evaluation").json()
     assert evaluation["snapshot"] == snapshot["snapshot"]
     assert {row["role"] for row in evaluation["rows"]} == {"candidate", "popularity"}

@@ -14,5 +14,6 @@ COMMANDS = {
     "ingest": "storewise.cli.ingest:ingest",
     "evaluate": "storewise.cli.evaluate:evaluate",
     "benchmark": "storewise.cli.benchmark:benchmark",
+    "models": "storewise.cli.models:models",
     "rejects": "storewise.cli.rejects:rejects",
 }

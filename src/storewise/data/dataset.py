@@ -21,7 +21,8 @@ class Dataset:
     category, brand, price_minor, currency, active. ``customer_ids``: the pseudonym of each customer index;
     indices beyond its length are anonymous sessions. ``interactions``: the positive behaviour models learn
     from. ``values``: the rating of each interaction, NaN where there is none, or None when the data have no
-    ratings. ``watermark``: seconds; nothing later is inside.
+    ratings. ``watermark``: seconds; nothing later is inside. ``content`` (n_products, d): unit vectors of what
+    the products are (zero where nothing is known), or None.
 
     >>> shop = Dataset.of([0, 0, 1], [0, 1, 1], n_customers=2, n_products=3)
     >>> shop.n_products, shop.product_ids[2]
@@ -36,6 +37,7 @@ class Dataset:
     name: str = "dataset"
     currency: str | None = None
     extra: dict[str, pl.DataFrame] = field(default_factory=dict)
+    content: npt.NDArray[np.float32] | None = None
 
     @classmethod
     def of(
@@ -89,6 +91,10 @@ class Dataset:
     ) -> Dataset:
         """The same shop with other behaviour (a training part, say)."""
         return replace(self, interactions=interactions, values=values, watermark=interactions.end)
+
+    def with_content(self, vectors: npt.NDArray[np.float32] | None) -> Dataset:
+        """The same shop with the products' content vectors."""
+        return replace(self, content=vectors)
 
     def until(self, moment: float) -> Dataset:
         """Everything strictly before ``moment`` (seconds)."""

@@ -12,6 +12,7 @@ from pydantic import Field, ValidationError
 from storewise.core.config import Config, config_hash, parse, read_toml
 from storewise.core.errors import ConfigError, UnknownName
 from storewise.core.registry import Registry
+from storewise.engine.content import ContentConfig
 
 C = TypeVar("C", bound=Config)
 Rung = Literal["popular_in_category", "popular"]
@@ -37,7 +38,9 @@ class Policy(Config):
     product bought less than this ago rests even so. ``out_of_stock``: what becomes of a product whose known
     stock is used up. ``history_length``: how many of a shopper's latest events count. ``live_share``: the part
     of the list that goes to what the last ``live_hours`` speak for alone, so that a long history does not
-    drown what the shopper is after now."""
+    drown what the shopper is after now. ``new_share``: the part that goes to new products, which fewer than
+    ``new_customers`` had bought when the models were trained, chosen by a content that has at least
+    ``new_similarity`` (a cosine) with the shopper's; behaviour alone would never find them."""
 
     repeats: Literal["allow", "hide"] = "allow"
     rest_days: float = Field(default=1.0, ge=0)
@@ -45,6 +48,9 @@ class Policy(Config):
     history_length: int = Field(default=500, ge=1)
     live_share: float = Field(default=1 / 3, ge=0, le=1)
     live_hours: float = Field(default=24.0, ge=0)
+    new_share: float = Field(default=1 / 12, ge=0, le=1)
+    new_customers: int = Field(default=3, ge=1)
+    new_similarity: float = Field(default=0.3, ge=-1, le=1)
 
 
 class Fallback(Config):
@@ -74,6 +80,7 @@ class Pipeline(Config):
     retriever: Use | None = None
     policy: Policy = Policy()
     fallback: Fallback = Fallback()
+    content: ContentConfig = ContentConfig()
 
     @property
     def hash(self) -> str:
@@ -86,6 +93,7 @@ SECTIONS: Mapping[str, type[Config]] = {
     "policy": Policy,
     "fallback": Fallback,
     "retriever": Use,
+    "content": ContentConfig,
 }
 
 

@@ -214,11 +214,24 @@ def _personal(snapshot: Snapshot, ask: Ask, shopper: _Shopper, n: int, draft: _D
         items = retrieve(shopper.history)
         if shopper.fresh is not None:
             items = _interleave(items, retrieve(shopper.fresh), snapshot.pipeline.policy.live_share, n)
+        if new := _newcomers(snapshot, shopper.history, draft.eligible, n):
+            items = _interleave(items, new, snapshot.pipeline.policy.new_share, n)
     except Exception:
         log.exception("retriever failed", snapshot=snapshot.id, component=snapshot.retriever_name)
         draft.notes.append(f"{snapshot.retriever_name} failed")
         return
     draft.take(items)
+
+
+def _newcomers(snapshot: Snapshot, history: Histories, eligible: Mask, n: int) -> list[Item]:
+    """New products that are like what the shopper chose, enough for their share of the list."""
+    policy, content = snapshot.pipeline.policy, snapshot.content
+    places = round(policy.new_share * n)
+    if content is None or not places or not len(history.products):
+        return []
+    allowed = eligible & content.new(policy.new_customers)
+    found = _items(content.retriever(Request(history, eligible=allowed), places), content.source)
+    return [item for item in found if item.score >= policy.new_similarity]
 
 
 def _interleave(main: list[Item], fresh: list[Item], share: float, n: int) -> list[Item]:

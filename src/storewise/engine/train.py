@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from storewise.core import artifact
+from storewise.core.artifact import Artifact
 from storewise.core.config import config_hash
 from storewise.core.progress import Progress, step
 from storewise.core.registry import Registry
@@ -22,6 +23,7 @@ from storewise.data.dataset import Dataset
 from storewise.data.schema import TABLES
 from storewise.data.shop import build
 from storewise.data.stores import Store
+from storewise.engine import content
 from storewise.engine.history import History
 from storewise.engine.pipeline import Pipeline
 from storewise.engine.published import ARTIFACTS, Manifest, write_snapshot
@@ -66,6 +68,14 @@ def train(
         history = History.of_tables(products, events, name=store.folder.name)
         shop = build(products, events, until=until, name=store.folder.name) if until else history.whole
         validation = validation_of(history, pipeline)
+    encoded = content.encode(
+        shop.products, pipeline.content, registry, seed=seed, cache=store.vectors, progress=progress
+    )
+    shop, projection = content.with_content(shop, encoded, pipeline.content, seed=seed, progress=progress)
+    if validation is not None:
+        # Learned anew on the part before the border, so that validation days teach nothing.
+        fit, _ = content.with_content(validation.fit, encoded, pipeline.content, seed=seed, progress=progress)
+        validation = replace(validation, fit=fit)
     chosen = choose(shop, validation, pipeline, registry, seed=seed, progress=progress, serving=serving)
     facts = {
         # Everything that was read is strictly before the watermark, the last event too.
@@ -80,7 +90,10 @@ def train(
         "component": chosen.name,
         "config": chosen.retriever.config.model_dump(mode="json"),
     }
-    names = write_artifacts(store.folder, shop, chosen, facts, progress)
+    made = {}
+    if encoded is not None and projection is not None:
+        made[parts.CONTENT] = content.content_artifact(shop, encoded, projection, facts)
+    names = write_artifacts(store.folder, shop, chosen, facts, progress, made)
     about = {**facts, "evaluation": report(chosen, pipeline, validation), "kinds": counted_kinds(shop)}
     return write_snapshot(store.folder, pipeline.model_dump(mode="json"), names, about)
 
@@ -181,9 +194,14 @@ def _train(
 
 
 def write_artifacts(
-    root: Path, shop: Dataset, chosen: Chosen, facts: Mapping[str, Any], progress: Progress
+    root: Path,
+    shop: Dataset,
+    chosen: Chosen,
+    facts: Mapping[str, Any],
+    progress: Progress,
+    more: Mapping[str, Artifact] | None = None,
 ) -> dict[str, str]:
-    """Write the parts of a snapshot; role → folder name."""
+    """Write the parts of a snapshot, and ``more`` by role; role → folder name."""
     with step(progress, "products bought together"):
         related = parts.related_artifact(
             similar(shop.interactions), bought_together(shop.interactions), facts
@@ -193,6 +211,7 @@ def write_artifacts(
         parts.POPULAR: parts.retriever_artifact(POPULAR, chosen.popular, facts),
         parts.CATALOGUE: parts.catalogue_artifact(shop, facts),
         parts.RELATED: related,
+        **(more or {}),
     }
     with step(progress, "writing artifacts"):
         return {role: artifact.write(part, root / ARTIFACTS).name for role, part in made.items()}

@@ -16,6 +16,7 @@ ReasonKind = Literal[
     "popular",  # value: different customers in the model's window
     "popular_in",  # text: the category
     "similar_customers",  # value: how many similar customers bought it
+    "similar_content",  # product: the item of the shopper's history that is most like it
     "taste",  # a factor model; product: the history item nearest to it, when there is one
     "fallback",  # the ladder stepped down to this
 ]

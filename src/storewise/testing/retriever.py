@@ -16,6 +16,7 @@ from storewise.data.dataset import Dataset
 from storewise.data.interactions import Histories
 from storewise.recommend.request import Request
 from storewise.recommend.retrieve.base import Retriever, top_n
+from storewise.understand.base import unit
 
 DAY_S = 86_400.0
 Make = Callable[[], Retriever[Any]]
@@ -27,7 +28,11 @@ def shop(seed: int = 0, *, customers: int = 60, products: int = 40, events: int 
     who = rng.integers(0, customers - 1, events)
     what = (who % 4 * 10 + rng.zipf(1.6, events) % 10).astype(np.int32) % (products - 1)
     at = rng.integers(0, 200, events) * DAY_S
-    return Dataset.of(who, what, at=at, n_customers=customers, n_products=products)
+    groups = np.eye(5, dtype=np.float32)[np.arange(products) // 10 % 5] + rng.normal(0, 0.3, (products, 5))
+    groups[7] = 0  # a product whose content nobody knows
+    content = unit(groups)
+    made = Dataset.of(who, what, at=at, n_customers=customers, n_products=products)
+    return made.with_content(content)
 
 
 def check_retriever(make: Make, seed: int = 0) -> None:

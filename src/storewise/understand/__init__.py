@@ -10,5 +10,6 @@ COMPONENTS: dict[str, str] = {
     "encode.mobilenet.v1": "storewise.understand.image.mobilenet:MobileNetV2",
     "encode.onnx_image.v1": "storewise.understand.image.onnx_image:OnnxImage",
     "encode.onnx_text.v1": "storewise.understand.text.onnx_text:OnnxText",
+    "encode.static.v1": "storewise.understand.compress.static:StaticText",
     "encode.tfidf_svd.v1": "storewise.understand.text.tfidf:TfidfSvd",
 }

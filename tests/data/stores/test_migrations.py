@@ -39,6 +39,7 @@ def test_an_empty_database_becomes_what_the_tables_say(engine: sa.Engine) -> Non
 def test_a_store_of_the_first_shape_is_brought_to_the_present_one(tmp_path: Path) -> None:
     with Store.open(tmp_path) as store, store._engine.begin() as connection:
         connection.exec_driver_sql("DROP TABLE facts")
+        connection.exec_driver_sql("DROP TABLE vectors")
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0001'")
     with Store.open(tmp_path) as store, store._engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), METADATA) == []

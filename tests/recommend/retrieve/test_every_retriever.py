@@ -16,7 +16,7 @@ REGISTRY = Registry(COMPONENTS)
 
 
 def test_how_many_there_are():
-    assert len(REGISTRY.names("retrieve")) == 8
+    assert len(REGISTRY.names("retrieve")) == 9
 
 
 @pytest.mark.parametrize("name", REGISTRY.names("retrieve"))
@@ -55,7 +55,7 @@ def test_who_is_called_what_does_not_matter(name):
         at=behaviour.at,
         n_customers=data.n_customers,
         n_products=data.n_products,
-    )
+    ).with_content(data.content)
     scores = []
     for part in (data, other):
         model = REGISTRY.create(name)

@@ -26,6 +26,7 @@ from storewise.data.stores.event_log import EventLog
 from storewise.data.stores.receipts import Appended, Receipt
 from storewise.data.stores.segments import Segment, Segments
 from storewise.data.stores.tables import CATALOGUE, DECISIONS, INGESTS
+from storewise.data.stores.vectors import VectorCache
 
 DATABASE = "shop.db"
 
@@ -237,6 +238,11 @@ class Store:
         """Rejected rows: ingest_id, table, line, reason, row."""
         with self._read() as connection:
             return journal.rejects(connection, ingest_id)
+
+    @property
+    def vectors(self) -> VectorCache:
+        """What encoders made of products, by encoder and content."""
+        return VectorCache(self._read, self._write)
 
     def decisions(self, *, since: datetime | None = None, until: datetime | None = None) -> pl.DataFrame:
         """Logged decisions with since <= at < until, in time order; ``items`` is JSON."""

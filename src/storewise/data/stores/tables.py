@@ -137,3 +137,11 @@ FACTS = sa.Table(
     sa.Column("name", sa.Text(), primary_key=True),
     sa.Column("value", sa.Text(), nullable=False),
 )
+# What encoders made of products' texts and photos, see ``vectors.py``.
+VECTORS = sa.Table(
+    "vectors",
+    METADATA,
+    sa.Column("model", sa.Text(), primary_key=True),
+    sa.Column("content", sa.Text(), primary_key=True),
+    sa.Column("vector", sa.LargeBinary(), nullable=False),
+)

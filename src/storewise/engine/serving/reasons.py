@@ -21,6 +21,8 @@ _WORDS: dict[Language, dict[str, str]] = {
         "popular_in?": "Popular in its category",
         "similar_customers": "Bought by {value:.0f} customers like you",
         "similar_customers?": "Bought by customers like you",
+        "similar_content": "Similar to “{product}”",
+        "similar_content?": "Similar to products you chose",
         "taste": "Fits your taste, near “{product}”",
         "taste?": "Fits your taste",
         "fallback": "Popular in this shop",
@@ -36,6 +38,8 @@ _WORDS: dict[Language, dict[str, str]] = {
         "popular_in?": "同类热销",
         "similar_customers": "{value:.0f} 位与您相似的顾客购买过",
         "similar_customers?": "与您相似的顾客购买过",
+        "similar_content": "与“{product}”相似",
+        "similar_content?": "与您选过的商品相似",
         "taste": "符合您的口味，接近“{product}”",
         "taste?": "符合您的口味",
         "fallback": "本店热销",
@@ -54,7 +58,12 @@ def render(reason: Reason, catalogue: Catalogue, language: Language = "en") -> s
     '您大约每 34 天购买一次'
     """
     words = _WORDS[language]
-    needed = {"bought_with": reason.product, "taste": reason.product, "popular_in": reason.text}
+    needed = {
+        "bought_with": reason.product,
+        "similar_content": reason.product,
+        "taste": reason.product,
+        "popular_in": reason.text,
+    }
     told = needed.get(reason.kind, reason.value)
     if reason.kind == "similar_customers" and reason.value == 1:
         told = None

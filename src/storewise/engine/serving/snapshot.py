@@ -22,11 +22,13 @@ from storewise.data.interactions import Histories, Interactions
 from storewise.engine.pipeline import Pipeline
 from storewise.engine.published import ARTIFACTS, Manifest
 from storewise.engine.serving.catalogue import Catalogue
+from storewise.engine.serving.content import Content
 from storewise.recommend.eligibility import Eligibility
 from storewise.recommend.related import Related
 from storewise.recommend.retrieve.base import Retriever
 
 RETRIEVER, POPULAR, CATALOGUE, RELATED = "retriever", "popular", "catalogue", "related"
+CONTENT = "content"  # only where products have been read
 RECENT_S = 86_400.0  # how far before the watermark live events are kept that training does not hold
 
 
@@ -36,7 +38,8 @@ class Snapshot:
 
     ``popular`` always answers; ``popularity`` (n_products,) are its scores for a shopper without history.
     ``customer_index``: pseudonym → index in ``histories``; indices from ``n_trained`` on are customers whom
-    training has not seen. ``private``: pseudonyms without consent to a personal list.
+    training has not seen. ``private``: pseudonyms without consent to a personal list. ``content``: what products
+    are like, None where nothing read them.
     """
 
     id: str
@@ -54,6 +57,7 @@ class Snapshot:
     histories: Interactions
     customer_index: Mapping[str, int]
     private: frozenset[str] = field(default_factory=frozenset)
+    content: Content | None = None
 
     @property
     def watermark(self) -> float:
@@ -137,9 +141,10 @@ def load(
             f"Snapshot {manifest.id} lacks the part {error}.", next_step="Train and publish again."
         ) from error
     customer_index, histories = _align(behaviour, catalogue, trained)
+    content = Content.of(found[CONTENT], registry) if CONTENT in found else None
     return Snapshot(
         manifest.id, pipeline, manifest, name, retriever, catalogue, _rules(pipeline, catalogue), popular,
-        popularity, similar, together, len(trained), histories, customer_index, private,
+        popularity, similar, together, len(trained), histories, customer_index, private, content,
     )  # fmt: skip
 
 

@@ -31,8 +31,9 @@ from storewise.recommend.retrieve.fusion import Fusion, FusionConfig, Member
 POPULAR, REPEAT, FUSION = "retrieve.popular.v1", "retrieve.repeat.v1", "retrieve.fusion.v1"
 KNN, USER_KNN = "retrieve.item_knn.v1", "retrieve.user_knn.v1"
 EASE, IALS = "retrieve.ease.v1", "retrieve.ials.v1"
+CONTENT = "retrieve.content.v1"
 
-SHARES = {KNN: 0.36, IALS: 0.24, EASE: 0.18, USER_KNN: 0.12, REPEAT: 0.03, POPULAR: 0.03}
+SHARES = {KNN: 0.36, IALS: 0.24, EASE: 0.18, USER_KNN: 0.12, CONTENT: 0.06, REPEAT: 0.03, POPULAR: 0.03}
 """Parts of the time for trying; another retriever gets 0.12, fusing what is left."""
 
 FEW_SHOPPERS, FEW_EVENTS = 30, 300
@@ -137,7 +138,8 @@ def automatic(train: Dataset, validation: Task) -> tuple[list[str], str]:
     if train.n_products > LARGE:
         why = f"With {train.n_products:,} products only models that answer from a few of them were tried."
         return [POPULAR, *repeats, KNN, EASE, FUSION], why
-    return [POPULAR, *repeats, KNN, IALS, EASE, USER_KNN, FUSION], ""
+    content = [] if train.content is None else [CONTENT]
+    return [POPULAR, *repeats, KNN, IALS, EASE, USER_KNN, *content, FUSION], ""
 
 
 def fuse(

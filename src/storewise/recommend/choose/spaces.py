@@ -127,9 +127,14 @@ def repeat(trial: Trial, dataset: Dataset) -> Values:
     }
 
 
+def content(trial: Trial, dataset: Dataset) -> Values:
+    return {"rarity": trial.suggest_float("rarity", 0.0, 1.0)} | _recency(trial, dataset)
+
+
 SPACES: Mapping[str, Callable[[Trial, Dataset], Values]] = {
     "retrieve.item_knn.v1": item_knn,
     "retrieve.ials.v1": ials,
+    "retrieve.content.v1": content,
     "retrieve.ease.v1": ease,
     "retrieve.user_knn.v1": user_knn,
     "retrieve.bpr.v1": bpr,
@@ -165,6 +170,10 @@ STARTS: Mapping[str, tuple[Values, ...]] = {
     "retrieve.bpr.v1": (
         {"embedding_size": 64, "learning_rate": 0.05, "regularization": 0.02, "negative_power": 0.5,
          "epochs": 10, "window_days": 0},
+    ),
+    "retrieve.content.v1": (
+        {"rarity": 0.25, "decay": 0.05, "by_time": False},
+        {"rarity": 0.25, "decay": 1e-3, "by_time": True, "half_life_days": 90.0},
     ),
     "retrieve.popular.v1": ({"half_life_days": 1_000.0, "category_weight": 0.01},),
     "retrieve.repeat.v1": ({"horizon_days": 14.0, "prior_gaps": 2.0},),

@@ -2,6 +2,7 @@
 
 COMPONENTS: dict[str, str] = {
     "retrieve.bpr.v1": "storewise.recommend.retrieve.bpr:Bpr",
+    "retrieve.content.v1": "storewise.recommend.retrieve.content:Content",
     "retrieve.ease.v1": "storewise.recommend.retrieve.ease:Ease",
     "retrieve.fusion.v1": "storewise.recommend.retrieve.fusion:Fusion",
     "retrieve.ials.v1": "storewise.recommend.retrieve.ials:Ials",

@@ -45,12 +45,14 @@ async def product(product_id: ProductId, service: ServiceOf) -> Json:
 
 @router.get("/products/{product_id}/similar", response_class=Json)
 async def similar(product_id: ProductId, service: ServiceOf, n: Length = 12) -> Json:
-    """What the same customers buy."""
+    """What the same customers buy; where too few did, what is most like it in content. ``by`` says which."""
     snapshot = service.current()
     items = _neighbours(snapshot, snapshot.similar, product_id, n)
     for item in items:
         item["customers"] = item.pop("baskets")
+        item["by"] = "customers"
         del item["lift"]
+    items += _alike(snapshot, product_id, n - len(items), {item["product_id"] for item in items})
     return Json({"product_id": product_id, "items": items})
 
 
@@ -103,3 +105,16 @@ def _neighbours(snapshot: Snapshot, table: Related, product_id: str, n: int) -> 
             about = {"score": score, "baskets": support, "lift": lift}
             items.append(snapshot.catalogue.payload(index) | about)
     return items[:n]
+
+
+def _alike(snapshot: Snapshot, product_id: str, n: int, taken: set[str]) -> list[dict[str, Any]]:
+    """The n nearest products in content that may be shown and are not there yet."""
+    if snapshot.content is None or n <= 0:
+        return []
+    mask = snapshot.eligibility.mask(Filters()).copy()
+    mask[[snapshot.catalogue.index[name] for name in taken]] = False
+    found, scores = snapshot.content.alike(product_of(snapshot.catalogue, product_id), n, mask)
+    return [
+        snapshot.catalogue.payload(index) | {"score": score, "customers": 0, "by": "content"}
+        for index, score in zip(found, scores, strict=True)
+    ]

@@ -47,6 +47,7 @@ class OnnxTextBase(TextEncoder[ConfigT]):
         super().__init__(config)
         found = self.source()
         self._facts = found.facts
+        self.tokenizer_json = found.tokenizer
         self._session, self._tokenizer = _open(found, self.config)
         self._inputs = [node.name for node in self._session.get_inputs()]
         _check_inputs(self._inputs)

@@ -1,0 +1,182 @@
+"""Products read as vectors: only what changed is encoded, and what nobody has bought yet is found by content."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from fastapi.testclient import TestClient
+
+from storewise.core.config import Config
+from storewise.core.errors import ConfigError, UnknownName
+from storewise.data.schema import EVENTS, PRODUCTS, ShopTables
+from storewise.data.stores import Store
+from storewise.engine import content
+from storewise.engine.content import ContentConfig, encode, product_texts
+from storewise.engine.pipeline import Pipeline, Policy
+from storewise.engine.published import point_to
+from storewise.engine.recommend import Answer, Ask
+from storewise.engine.registry import registry
+from storewise.engine.serving.service import Service
+from storewise.serve.app import create_app
+from storewise.testing.small_shop import PIPELINE, open_service, open_store, train_on
+from storewise.understand.base import TextEncoder, Vectors, unit
+from storewise.understand.projection import ProjectionConfig
+from storewise.understand.text import packaged
+
+NEW = "p99"
+
+
+class Counting(TextEncoder[Any]):
+    """Three directions a word, and a note of what it was given."""
+
+    Config = Config
+    dimensions = 3
+    fingerprint = "counting"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[str] = []
+
+    def __call__(self, batch: Sequence[str]) -> Vectors:
+        self.seen.extend(batch)
+        return unit([[len(text), "lamp" in text, "chair" in text] for text in batch])
+
+
+def add(store: Store, product_id: str, title: str, category: str | None = None) -> None:
+    row = {"product_id": product_id, "title": title, "category": category, "active": True}
+    store.ingest(ShopTables(PRODUCTS.conform(pl.DataFrame([row])), EVENTS.empty()), "one more")
+
+
+@pytest.fixture(scope="module")
+def with_new(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The small shop with a lamp that nobody has bought, trained by what is always there."""
+    folder = tmp_path_factory.mktemp("new")
+    with open_store(folder) as store:
+        add(store, NEW, "Red lamp 99", "light")
+        given = ContentConfig(encoder="encode.tfidf_svd.v1", projection=ProjectionConfig(size=16, epochs=2))
+        policy = Policy(new_customers=1)
+        point_to(folder, train_on(store, PIPELINE.model_copy(update={"content": given, "policy": policy})).id)
+    return folder
+
+
+def asked(service: Service, customer: str | None, **more: Any) -> Answer:
+    return service.recommend(Ask(service.shoppers.customer(customer) if customer else None, None, **more))
+
+
+def test_a_product_nobody_has_bought_is_shown_to_those_whose_taste_it_is(with_new: Path) -> None:
+    service = open_service(with_new)
+    service.start()
+    try:
+        index = service.current().catalogue.index[NEW]
+        lamps, chairs = asked(service, "c000"), asked(service, "c001")
+        shown = [item for item in lamps.items if item.product == index]
+        assert len(lamps.items) == len(chairs.items) == 12
+        assert len(shown) == 1
+        reason = shown[0].reason
+        assert (shown[0].source, reason.kind) == ("retrieve.content.v1", "similar_content")
+        assert reason.product is not None
+        assert service.current().catalogue.titles[reason.product].split()[1] == "lamp"
+        assert index not in [item.product for item in chairs.items]
+        assert index not in [item.product for item in asked(service, None).items]
+    finally:
+        service.close()
+
+
+def test_the_reason_is_true_without_its_product_the_score_falls(with_new: Path) -> None:
+    service = open_service(with_new)
+    service.start()
+    try:
+        snapshot = service.current()
+        assert snapshot.content is not None
+        from storewise.data.interactions import Histories
+        from storewise.recommend.request import Request
+
+        told = [1, 5, 9, 30]
+        index = snapshot.catalogue.index[NEW]
+        one = np.zeros(len(snapshot.catalogue), bool)
+        one[index] = True
+
+        def ask_with(products: list[int]) -> Any:
+            history = Histories.single(products, n_products=len(snapshot.catalogue))
+            return snapshot.content.retriever(Request(history, eligible=one), 1)
+
+        whole = ask_with(told)
+        cause = whole.reasons[0].product
+        assert cause in told
+        assert ask_with([p for p in told if p != cause]).scores[0] < whole.scores[0]
+    finally:
+        service.close()
+
+
+def test_what_is_like_a_product_without_customers_is_told_by_content(with_new: Path) -> None:
+    with TestClient(create_app(open_service(with_new)), base_url="http://127.0.0.1") as client:
+        items = client.get(f"/v1/products/{NEW}/similar?n=5").json()["items"]
+        assert len(items) == 5
+        assert {item["by"] for item in items} == {"content"}
+        assert sum("lamp" in item["title"] for item in items) >= 4
+        assert [i["score"] for i in items] == sorted((i["score"] for i in items), reverse=True)
+        both = client.get("/v1/products/p00/similar?n=40").json()["items"]
+        assert [item["by"] for item in both] == sorted((item["by"] for item in both), reverse=True)
+        assert len({item["product_id"] for item in both}) == len(both)
+
+
+def test_only_what_changed_is_encoded_again(tmp_path: Path) -> None:
+    with open_store(tmp_path) as store:
+        encoder, texts = Counting(), product_texts(store.products())
+        first, fresh = content.encode_cached(encoder, texts, store.vectors)
+        assert (fresh, len(encoder.seen)) == (40, 40)
+        again, fresh = content.encode_cached(encoder, texts, store.vectors)
+        assert (fresh, len(encoder.seen)) == (0, 40)
+        np.testing.assert_array_equal(first, again)
+        add(store, "p00", "Green lamp", "light")
+        add(store, "p98", "")
+        texts = product_texts(store.products())
+        _, fresh = content.encode_cached(encoder, [*texts, *texts], store.vectors)
+        assert fresh == 2
+        assert encoder.seen[40:] == ["Green lamp. light", ""]
+
+
+def test_without_a_pretrained_encoder_tfidf_stands_in_and_says_so(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(packaged, "available", lambda name: False)
+    with open_store(tmp_path) as store:
+        found = encode(store.products(), ContentConfig(), registry(), seed=1)
+    assert found is not None
+    assert found.name == "encode.tfidf_svd.v1"
+    assert "not installed" in found.note
+
+
+def test_chinese_titles_call_for_the_multilingual_encoder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packaged, "available", lambda name: True)
+    assert content.automatic(["红色台灯", "蓝色椅子"])[0] == "encode.e5.v1"
+    assert content.automatic(["red lamp", "chair"] * 20 + ["台灯"])[0] == "encode.minilm.v1"
+    assert content.automatic([])[0] == "encode.minilm.v1"
+
+
+def test_a_named_encoder_that_cannot_be_had_is_an_error(tmp_path: Path) -> None:
+    products = pl.DataFrame({"product_id": ["a"], "title": ["Lamp"]})
+    with pytest.raises(UnknownName, match=r"encode\.nothing\.v1"):
+        encode(products, ContentConfig(encoder="encode.nothing.v1"), registry(), seed=1)
+    with pytest.raises(ConfigError, match="no text encoder"):
+        encode(products, ContentConfig(encoder="retrieve.popular.v1"), registry(), seed=1)
+
+
+def test_content_can_be_left_out(tmp_path: Path) -> None:
+    left_out: Pipeline = PIPELINE.model_copy(update={"content": ContentConfig(encoder="none")})
+    with open_store(tmp_path) as store:
+        manifest = train_on(store, left_out)
+        assert "content" not in manifest.artifacts
+        point_to(tmp_path, manifest.id)
+    service = open_service(tmp_path)
+    service.start()
+    try:
+        assert service.current().content is None
+        assert len(asked(service, "c000").items) == 12
+    finally:
+        service.close()
