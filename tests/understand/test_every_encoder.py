@@ -8,51 +8,58 @@ import numpy as np
 import pytest
 
 from storewise.core.config import Config
-from storewise.core.errors import InputError, MissingExtra
+from storewise.core.errors import MissingExtra, UnknownName
 from storewise.engine.registry import registry
 from storewise.testing import encoder as suite
 from storewise.understand.base import Encoder, unit
 
 NAMES = registry().names("encode")
-IMAGE = (
-    "encode.colour_histogram.v1",
-    "encode.efficientnet_lite0.v1",
-    "encode.mobilenet.v1",
-    "encode.onnx_image.v1",
-)
-NEED_A_PATH = {"encode.onnx_image.v1"}  # tested beside its source, with a model made there
-OTHER = {"encode.colour_histogram.v1": {"hue_bins": 5}}  # the rest: another input size
-SMALL = {
-    "encode.colour_histogram.v1": {},
-    "encode.efficientnet_lite0.v1": {"input_size": 64, "threads": 1},
-    "encode.mobilenet.v1": {"input_size": 64, "threads": 1},
+IMAGE = {
+    "encode.colour_histogram.v1": ({}, {"hue_bins": 5}),
+    "encode.efficientnet_lite0.v1": ({"input_size": 64, "threads": 1}, {"input_size": 96}),
+    "encode.mobilenet.v1": ({"input_size": 64, "threads": 1}, {"input_size": 96}),
+}
+TEXT = {
+    "encode.e5.v1": ({"threads": 1}, {}),  # opening it takes seconds: once less
+    "encode.minilm.v1": ({"threads": 1}, {"max_length": 20}),
+    "encode.tfidf_svd.v1": ({"size": 4, "min_products": 1}, {"size": 2}),
+}
+ELSEWHERE = {
+    "encode.endpoint.v1": "needs a server; tests/understand/text/test_endpoint.py starts one",
+    "encode.huggingface.v1": "needs a model by path; tests/understand/text make one",
+    "encode.onnx_image.v1": "needs a model by path; tests/understand/image/test_networks.py gives it one",
+    "encode.onnx_text.v1": "needs a model by path; tests/understand/text make one",
+    "encode.static.v1": "needs a table by path; tests/understand/compress make one",
 }
 
 
-def make_or_skip(name, config):
-    if name in NEED_A_PATH:
-        pytest.skip("needs a model by path; tests/understand/image/test_onnx_image.py gives it one")
+def made(name, config):
+    """The encoder, trained where it learns, or a skip that says what is missing."""
     if name in IMAGE and importlib.util.find_spec("PIL") is None:
-        pytest.skip("needs pillow")
+        pytest.skip("needs pillow (extra vision)")
     try:
-        return registry().create(name, config)
-    except (InputError, MissingExtra) as error:
+        found = registry().create(name, config)
+    except (UnknownName, MissingExtra) as error:
         pytest.skip(str(error))
+    if hasattr(found, "train"):
+        found.train(suite.TEXTS, rng=np.random.default_rng(0))
+    return found
 
 
-def test_how_many_image_encoders_there_are():
-    assert [name for name in NAMES if name in IMAGE] == list(IMAGE)
+def test_how_many_there_are():
+    assert sorted([*IMAGE, *TEXT, *ELSEWHERE]) == NAMES
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name in IMAGE])
+@pytest.mark.parametrize("name", NAMES)
 def test_contract(name):
-    config = SMALL.get(name, {})
-    make_or_skip(name, config)
+    if name in ELSEWHERE:
+        pytest.skip(ELSEWHERE[name])
+    config, change = (IMAGE | TEXT)[name]
     suite.check_encoder(
-        lambda: registry().create(name, config),
-        suite.photos(),
-        suite.EMPTY_PHOTOS,
-        other=lambda: registry().create(name, {**config, **OTHER.get(name, {"input_size": 96})}),
+        lambda: made(name, config),
+        suite.photos() if name in IMAGE else suite.TEXTS,
+        suite.EMPTY_PHOTOS if name in IMAGE else suite.EMPTY_TEXTS,
+        other=(lambda: made(name, {**config, **change})) if change else None,
     )
 
 
