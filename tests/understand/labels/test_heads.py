@@ -185,6 +185,24 @@ def test_spreading_is_that_of_scikit_learn_where_classes_have_one_label_each():
     np.testing.assert_allclose(found, oracle.label_distributions_, atol=2e-3)
 
 
+def test_smoothing_a_prior_mends_its_errors_and_keeps_what_is_known():
+    rng = np.random.default_rng(0)
+    y = np.repeat([0, 1], 100)
+    x = (np.stack([1 - y, y], axis=1) * 4 + rng.normal(size=(200, 2))).astype(np.float32)
+    prior = np.where(
+        (np.arange(200) % 7 == 0)[:, None], np.eye(2)[1 - y] * 0.4 + 0.3, np.eye(2)[y] * 0.4 + 0.3
+    )
+    labelled = np.array([7, 107])
+    assert (prior.argmax(axis=1) == y).mean() < 0.9
+    found = spread(graph(x, 10), labelled, y[labelled], 2, alpha=0.6, prior=prior)
+    assert (found.argmax(axis=1) == y).mean() > 0.92
+    unmoved = spread(graph(x, 10), labelled, y[labelled], 2, alpha=0.0, prior=prior)
+    np.testing.assert_allclose(
+        np.delete(unmoved, labelled, axis=0), np.delete(prior, labelled, axis=0), atol=1e-6
+    )
+    assert unmoved[7].tolist() == [1.0, 0.0]
+
+
 def test_spreading_follows_the_shape_of_what_has_no_label():
     t = np.linspace(0, 1, 150)
     arcs = [np.stack([np.cos(2 * t + s), np.sin(2 * t + s)], axis=1) for s in (0, np.pi)]

@@ -28,6 +28,7 @@ ASKED = 2000  # test products at most
 STEPS = 4  # weights in quarters
 PER_CLASS = 5
 SIZE = 256  # dimensions in which few labels are learned
+SMOOTHING = 0.6  # share of the neighbours' say
 ROUNDS = 10
 SEEDS, VALIDATION_SEEDS = 6, 2
 CHUNK = 512
@@ -138,7 +139,7 @@ def first_labels(task: Task, *, seed: int) -> Classes:
 
 
 def few_labels(task: Task, features: Features, *, seed: int, progress: Progress) -> dict[str, Any]:
-    """PER_CLASS labels a class: from them alone, with pseudo-labels, and spread over the graph of neighbours."""
+    """PER_CLASS labels a class: from them alone, with pseudo-labels, and smoothed over the graph of neighbours."""
     views = [
         reduced(blocks, task.parts.train, seed=seed) for blocks in (features.text, features.image) if blocks
     ]
@@ -196,14 +197,17 @@ def _few(
         taught = semi.self_train(rows, joint[train], np.searchsorted(train, start), y, k, seed=seed)
         return taught.log_probabilities(joint[asked])
 
-    def spreading() -> Matrix:
-        return np.asarray(np.log(spread(flow, start, y, k)[asked] + 1e-9), np.float32)
+    def smoothed() -> Matrix:
+        head = heads.fit("ridge", joint[start], y, k, seed=seed)
+        prior = np.exp(head.log_probabilities(joint))
+        shares = spread(flow, start, y, k, alpha=SMOOTHING, prior=prior)
+        return np.asarray(np.log(shares[asked] + 1e-9), np.float32)
 
     found = {}
     for name, answer in (
         ("labels alone", alone),
         ("with pseudo-labels", pseudo),
-        ("spread to neighbours", spreading),
+        ("smoothed over neighbours", smoothed),
     ):
         clock = time.perf_counter()
         found[name] = answer()

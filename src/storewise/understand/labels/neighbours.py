@@ -112,14 +112,19 @@ def spread(
     *,
     alpha: float = 0.9,
     iterations: int = 40,
+    prior: Matrix | None = None,
 ) -> Matrix:
     """(n, n_classes) shares: labels spread over the :func:`graph` of nearest neighbours (Zhou et al. 2004).
 
     ``F ← α·S·F + (1−α)·Y``, Y the known labels, each class with the same mass in all so that a common class does
-    not flood the graph.
+    not flood the graph. With a ``prior`` (n, n_classes), probabilities that a head gives every row, Y holds these
+    where no label is known, and its errors are smoothed out by its neighbours (Huang et al. 2021, arXiv:2010.13993).
     """
-    known = np.zeros((flow.shape[0], n_classes), np.float32)
-    known[labelled, targets] = 1.0 / np.maximum(np.bincount(targets, minlength=n_classes), 1)[targets]
+    known = np.zeros((flow.shape[0], n_classes), np.float32) if prior is None else prior.astype(np.float32)
+    if prior is None:
+        known[labelled, targets] = 1.0 / np.maximum(np.bincount(targets, minlength=n_classes), 1)[targets]
+    else:
+        known[labelled] = np.eye(n_classes, dtype=np.float32)[targets]
     mass = known.copy()
     for _ in range(iterations):
         mass = alpha * (flow @ mass) + (1 - alpha) * known

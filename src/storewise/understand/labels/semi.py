@@ -23,10 +23,10 @@ class PseudoConfig(Config):
     """``threshold``: least geometric mean of the views' probabilities. ``weight``: of a pseudo-label against a
     true one. ``rounds``: label, train, label again."""
 
-    threshold: float = Field(default=0.6, gt=0, le=1)
-    weight: float = Field(default=0.3, gt=0, le=1)
+    threshold: float = Field(default=0.5, gt=0, le=1)
+    weight: float = Field(default=1.0, gt=0, le=1)
     rounds: int = Field(default=2, ge=1, le=20)
-    most_per_label: float = Field(default=5.0, gt=0)
+    most_per_label: float = Field(default=20.0, gt=0)
     head: str = "ridge"
 
 
