@@ -168,3 +168,42 @@ def test_what_can_be_wrong(tmp_path):
         run("labels", Inputs(catalogue=path, label="kind", split="class"))
     with pytest.raises(ConfigError, match="does not read --data"):
         run("labels", Inputs(catalogue=path, label="kind", data=path))
+
+
+def test_a_tiny_catalogue_with_broken_photos_still_answers(tmp_path):
+    table = pl.DataFrame(
+        {
+            "id": [str(i) for i in range(48)],
+            "name": [f"{('wool scarf', 'steel pan')[i % 2]} no {i}" for i in range(48)],
+            "kind": ["scarf", "pan"] * 24,
+        }
+    )
+    table.write_csv(tmp_path / "c.csv")
+    photos = pl.DataFrame({"id": table["id"], "photo": [b"%PDF-1.4 no photo"] * 48})
+    photos.write_parquet(tmp_path / "p.parquet")
+    inputs = Inputs(catalogue=tmp_path / "c.csv", images=tmp_path / "p.parquet", label="kind")
+    found = run("labels", inputs, models=["tfidf_svd", "colour_histogram"], minutes=1)
+    figures = {row["model"]: row["metrics"]["accuracy"]["value"] for row in found["rows"]}
+    assert figures["text"] == figures["both"] == 1.0
+    assert figures["image"] <= 0.6
+
+
+def test_a_network_reads_at_the_size_that_labels_best(tmp_path, monkeypatch):
+    from storewise.understand.image import efficientnet
+
+    pytest.importorskip("onnxruntime", reason="needs onnxruntime (extra vision)")
+    if efficientnet.WEIGHTS.installed() is None:
+        pytest.skip("the package of the weights is not installed")
+    catalogue(tmp_path)
+    monkeypatch.setattr(label_features, "SIZES", (32, 64))
+    monkeypatch.setattr(label_features, "TRIAL_PHOTOS", 80)
+    found = read_labelled(tmp_path / "shop.csv", "class", images=tmp_path / "photos.parquet")
+    task = label_features.make_task(found, "class", seed=0)
+    features = label_features.make_features(task, None, budget_s=600, seed=0, progress=Silent())
+    assert [block.name for block in features.image] == ["efficientnet_lite0", "colour_histogram"]
+    assert all(block.present.all() for block in features.image)
+    assert any("efficientnet_lite0 at" in note and "32: " in note for note in features.notes)
+    # Without time to spare, the smallest size is taken unasked.
+    size, why = label_features.choose_size("encode.efficientnet_lite0.v1", {}, task, budget_s=0.01, seed=0)
+    assert size == 32
+    assert "64: " not in why
