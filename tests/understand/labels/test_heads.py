@@ -136,6 +136,23 @@ def test_choosing_is_by_validation():
     assert found[0].accuracy >= found[-1].accuracy
 
 
+def test_a_team_is_never_worse_on_validation_and_drops_who_does_not_help():
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 3, 400)
+
+    def told(name, noise):
+        scores = np.eye(3)[truth] * 2 + rng.normal(0, noise, (400, 3))
+        logs = log_softmax(scores / heads.temperature(log_softmax(scores, axis=1), truth), axis=1)
+        return heads.Choice(name, 1.0, 0.0, heads.log_loss(logs, truth), logs, 0.0)
+
+    choices = [told("good", 1.0), told("too", 1.0), told("noise", 50.0)]
+    found = heads.team(choices, truth)
+    assert {one.name for one in found} == {"good", "too"}
+    assert heads.log_loss(heads.mean([one.validation for one in found]), truth) < min(
+        c.log_loss for c in choices
+    )
+
+
 @settings(max_examples=30, deadline=None)
 @given(st.integers(1, 30), st.integers(2, 40), st.integers(1, 12), st.booleans())
 def test_nearest_against_sorting(asked, known, k, same):

@@ -91,6 +91,8 @@ def rows(task: Task, learned: Mapping[str, Learned], chosen: str, *, seed: int) 
     """The majority class and each view, the chosen one first."""
     truth, k = task.y[task.parts.test], len(task.names)
     common = np.full(len(truth), np.bincount(task.y[task.parts.known], minlength=k).argmax())
+    every = np.arange(len(truth))
+    loss = {name: -view.test[every, truth].astype(np.float64) for name, view in learned.items()}
     right = {name: (view.test.argmax(axis=1) == truth).astype(float) for name, view in learned.items()}
 
     def metrics(predicted: Any) -> dict[str, Interval]:
@@ -101,10 +103,13 @@ def rows(task: Task, learned: Mapping[str, Learned], chosen: str, *, seed: int) 
 
     out = []
     for name, view in learned.items():
-        figures = metrics(view.test.argmax(axis=1))
+        figures = metrics(view.test.argmax(axis=1)) | {"log_loss": sections.mean(loss[name], seed)}
         if name == BOTH:
             for other in (TEXT, IMAGE):
                 figures[f"above_{other}"] = intervals.paired_difference(right[name], right[other], seed=seed)
+                figures[f"log_loss_below_{other}"] = intervals.paired_difference(
+                    loss[other], loss[name], seed=seed
+                )
         out.append(
             sections.row(name, figures, selected=name == chosen, seconds=view.seconds, about=view.about)
         )

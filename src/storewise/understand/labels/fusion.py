@@ -40,17 +40,17 @@ def late(parts: Sequence[Matrix], present: Sequence[Mask], weights: Sequence[flo
 def choose_weights(
     parts: Sequence[Matrix], present: Sequence[Mask], truth: npt.NDArray[np.int64], *, steps: int = 10
 ) -> tuple[float, ...]:
-    """Weights from the grid of ``steps``-ths that sum to 1: most accurate, then with the least log loss."""
+    """Weights from the grid of ``steps``-ths that sum to 1: those with the least log loss, which uses every
+    product, where accuracy hangs on the few that change sides."""
     rows = np.arange(len(truth))
-    best: tuple[float, float, tuple[float, ...]] | None = None
+    best: tuple[float, tuple[float, ...]] | None = None
     for counts in itertools.product(range(steps + 1), repeat=len(parts)):
         if sum(counts) != steps:
             continue
         weights = tuple(count / steps for count in counts)
         told = late(parts, present, weights)
-        right = float((told.argmax(axis=1) == truth).mean())
-        found = (right, -float(-told[rows, truth].mean()), weights)
+        found = (float(told[rows, truth].mean()), weights)
         if best is None or found > best:
             best = found
     assert best is not None
-    return best[2]
+    return best[1]

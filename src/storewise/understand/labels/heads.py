@@ -1,4 +1,4 @@
-"""Classifiers on vectors, one chosen on validation: least squares, softmax regression, one hidden layer, neighbours."""
+"""Classifiers on vectors, those chosen that do best on validation: least squares, softmax regression, one hidden layer, neighbours."""
 
 from __future__ import annotations
 
@@ -92,6 +92,35 @@ def choose_head(
         right = float((calibrated.argmax(axis=1) == truth).mean())
         found.append(Choice(name, t, right, loss, calibrated, time.perf_counter() - started))
     return sorted(found, key=lambda choice: (-choice.accuracy, choice.log_loss))
+
+
+def team(choices: Sequence[Choice], truth: Classes) -> list[Choice]:
+    """Heads whose mean has the least log loss on validation: the best one, then whichever helps most, while it
+    helps (greedy selection, Caruana et al. 2004)."""
+    left = sorted(choices, key=lambda choice: choice.log_loss)
+    found = [left.pop(0)]
+    best = found[0].log_loss
+    while left:
+        losses = [log_loss(mean([c.validation for c in (*found, one)]), truth) for one in left]
+        if min(losses) >= best:
+            break
+        best = min(losses)
+        found.append(left.pop(losses.index(best)))
+    return found
+
+
+def mean(parts: Sequence[Matrix]) -> Matrix:
+    """(n, k) log-probabilities: the normalised geometric mean of several."""
+    return np.asarray(log_softmax(np.mean(parts, axis=0), axis=1), np.float32)
+
+
+def log_loss(told: Matrix, truth: Classes) -> float:
+    """``-mean log p`` of the true classes.
+
+    >>> round(log_loss(np.log([[0.5, 0.5]]), np.array([1])), 3)
+    0.693
+    """
+    return -float(told[np.arange(len(truth)), truth].mean())
 
 
 def fit(name: str, x: Matrix, y: Classes, n_classes: int, *, seed: int, weight: Matrix | None = None) -> Head:

@@ -58,21 +58,22 @@ def learn(
     names: Sequence[str] = tuple(heads.HEADS),
     progress: Progress | None = None,
 ) -> Learned:
-    """Choose a head on validation, train it again on all that is known, ask the test part once."""
+    """Choose heads on validation, train them again on all that is known, ask the test part once."""
     started = time.perf_counter()
     x = side_by_side(blocks, parts.train)
     choices = heads.choose_head(
         x, y, n_classes, parts.train, parts.validation, seed=seed, names=names, progress=progress
     )
-    best = choices[0]
+    team = heads.team(choices, y[parts.validation])
     x = side_by_side(blocks, parts.known)
-    head = heads.fit(best.name, x[parts.known], y[parts.known], n_classes, seed=seed)
-    told = log_softmax(head.log_probabilities(x[parts.test]) / best.temperature, axis=1)
+    told = []
+    for one in team:
+        head = heads.fit(one.name, x[parts.known], y[parts.known], n_classes, seed=seed)
+        told.append(log_softmax(head.log_probabilities(x[parts.test]) / one.temperature, axis=1))
     present = np.logical_or.reduce([block.present for block in blocks])
-    about = f"{best.name} on {' + '.join(block.name for block in blocks)}"
-    return Learned(
-        name, best.validation, told.astype(np.float32), present, about, time.perf_counter() - started, choices
-    )
+    about = f"{' and '.join(one.name for one in team)} on {' + '.join(block.name for block in blocks)}"
+    validation = heads.mean([one.validation for one in team])
+    return Learned(name, validation, heads.mean(told), present, about, time.perf_counter() - started, choices)
 
 
 def fuse(name: str, views: Sequence[Learned], y: Classes, parts: Parts) -> Learned:
