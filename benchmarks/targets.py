@@ -105,7 +105,8 @@ QUALITY = (
         (
             Goal("accuracy", 0.85, model="image"),
             Goal("accuracy", 0.95, model="both"),
-            Goal("above_text", 0.0, model="both"),
+            Goal("above_text", None, model="both"),
+            Goal("log_loss_below_text", 0.0, model="both"),
             Goal("label_share", 0.60, section="active labelling"),
         ),
         minutes=60,
