@@ -49,7 +49,9 @@ def page() -> str:
         if report is not None:
             parts.append(_section(run, report))
     parts.extend(
-        _speed(name) for name in ("training-speed", "serving", "ingest", "demo") if load(f"{name}.json")
+        _speed(name)
+        for name in ("training-speed", "serving", "ingest", "encoding", "demo")
+        if load(f"{name}.json")
     )
     return "\n".join(parts)
 

@@ -58,5 +58,5 @@ def unit(vectors: npt.ArrayLike) -> Vectors:
     """
     found = np.asarray(vectors, dtype=np.float32)
     length = np.linalg.norm(found, axis=1, keepdims=True)
-    out: Vectors = np.divide(found, length, out=np.zeros_like(found), where=length > 1e-12)
-    return out
+    scaled: Vectors = np.divide(found, length, out=np.zeros_like(found), where=length > 1e-12)
+    return scaled

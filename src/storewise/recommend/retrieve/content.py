@@ -52,7 +52,8 @@ class Content(Retriever[ContentConfig]):
         found = (profile / np.maximum(length, 1e-12)) @ vectors.T
         found[length[:, 0] <= 1e-12] = -np.inf
         found[:, ~self._known] = -np.inf
-        return found.astype(np.float32, copy=False)
+        scores: npt.NDArray[np.float32] = found.astype(np.float32, copy=False)
+        return scores
 
     def reasons(self, request: Request, products: npt.NDArray[np.int32]) -> list[Reason]:
         """The entry of the history that adds most to the product's score."""
@@ -90,4 +91,5 @@ class Content(Retriever[ContentConfig]):
         if self.config.half_life_days is not None:
             age = (histories.now[histories.rows] - histories.at) / DAY_S
             steps = steps + np.log(2) * np.maximum(age, 0) / self.config.half_life_days
-        return (np.exp(-steps) * self._worth[histories.products]).astype(np.float32)
+        worth: npt.NDArray[np.float32] = (np.exp(-steps) * self._worth[histories.products]).astype(np.float32)
+        return worth
