@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from benchmarks.targets import QUALITY, Goal, Quality
+from benchmarks.targets import QUALITY, SMALL_IS_GOOD, Goal, Quality
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
@@ -93,7 +93,7 @@ def _summary_cells(run: Quality, rows: list[Report], goal: Goal) -> list[str]:
 def _goal(goal: Goal, value: float) -> str:
     if goal.reach is None:
         return "–"
-    sign = "≤" if goal.metric in ("rmse", "mae") else "≥"
+    sign = "≤" if goal.metric in SMALL_IS_GOOD else "≥"
     return f"{sign} {goal.reach:g} {'✓' if goal.met_by(value) else '✗'}"
 
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+SMALL_IS_GOOD = ("rmse", "mae", "label_share")
+
 
 @dataclass(frozen=True)
 class Goal:
@@ -23,7 +25,7 @@ class Goal:
         """Errors have to be small, everything else large."""
         if self.reach is None:
             return True
-        return value <= self.reach if self.metric in ("rmse", "mae") else value >= self.reach
+        return value <= self.reach if self.metric in SMALL_IS_GOOD else value >= self.reach
 
 
 @dataclass(frozen=True)
@@ -163,5 +165,31 @@ QUALITY = (
         ),
         minutes=15,
         files={"catalogue": "products.jsonl.gz", "judgements": "Broad_Query_Set_rated.csv"},
+    ),
+    Quality(
+        "fashion-types",
+        "labels",
+        "Fashion photos 60×80, article type",
+        "fashion-product-images",
+        (
+            Goal("accuracy", 0.85, model="image"),
+            Goal("accuracy", 0.95, model="both"),
+            Goal("above_text", None, model="both"),
+            Goal("log_loss_below_text", 0.0, model="both"),
+            Goal("label_share", 0.60, section="active labelling"),
+        ),
+        minutes=60,
+        files={"catalogue": "styles.csv.gz", "images": "images_60x80.parquet"},
+        options={"label": "articleType"},
+    ),
+    Quality(
+        "fashion-colours",
+        "labels",
+        "Fashion photos 60×80, colour",
+        "fashion-product-images",
+        (Goal("above_text", 0.0, model="both"), Goal("above_image", 0.0, model="both")),
+        minutes=60,
+        files={"catalogue": "styles.csv.gz", "images": "images_60x80.parquet"},
+        options={"label": "baseColour"},
     ),
 )

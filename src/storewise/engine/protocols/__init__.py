@@ -13,6 +13,7 @@ from storewise.engine.protocols.five_fold import FiveFold
 from storewise.engine.protocols.graph_links import GraphLinks
 from storewise.engine.protocols.inputs import Inputs, Study
 from storewise.engine.protocols.item_stratified import ItemStratified
+from storewise.engine.protocols.labels import Labels
 from storewise.engine.protocols.leave_last_out import LeaveLastOut
 from storewise.engine.protocols.lists import Lists
 from storewise.engine.protocols.rating_folds import RatingFolds
@@ -41,6 +42,7 @@ STUDIES: dict[str, Study] = {
         ColdItems(),
         Compression(),
         GraphLinks(),
+        Labels(),
         Search(),
         Tagging(),
     )
