@@ -81,7 +81,7 @@ def _is_of(row: Report, goal: Goal) -> bool:
 def _summary_cells(run: Quality, rows: list[Report], goal: Goal) -> list[str]:
     chosen = next(row for row in rows if _is_of(row, goal))["metrics"][goal.metric]
     return [
-        run.title if goal.model is None else f"{run.title}, {goal.model}",
+        ", ".join(part for part in (run.title, goal.section, goal.model) if part),
         goal.metric,
         f"**{figure(chosen)}**",
         _goal(goal, chosen["value"]),

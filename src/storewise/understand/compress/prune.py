@@ -62,6 +62,7 @@ def keep_layers(
     Raises:
         ConfigError: for a layer that is not there.
 
+    >>> import numpy as np
     >>> weights = {"encoder.layer.1.x": np.ones(1)}
     >>> keep_layers(BertShape(2, 1, 4, 1e-12, 8), weights, [1])[1]
     {'encoder.layer.0.x': array([1.])}
