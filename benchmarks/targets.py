@@ -192,4 +192,20 @@ QUALITY = (
         files={"catalogue": "styles.csv.gz", "images": "images_60x80.parquet"},
         options={"label": "baseColour"},
     ),
+    Quality(
+        "warm-text",
+        "warm-text",
+        "Online Retail II, text beside behaviour",
+        None,
+        (Goal("ndcg@10", None), Goal("ndcg gained", 0.0, model="behaviour and text")),
+        minutes=16,
+    ),
+    Quality(
+        "warm-text-movies",
+        "warm-text",
+        "MovieLens 100K by time, titles beside behaviour",
+        "ml-100k",
+        (Goal("ndcg@10", None), Goal("ndcg gained", 0.0, model="behaviour and text")),
+        minutes=8,
+    ),
 )

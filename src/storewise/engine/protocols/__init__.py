@@ -21,6 +21,7 @@ from storewise.engine.protocols.search import Search
 from storewise.engine.protocols.shop import ShopByTime
 from storewise.engine.protocols.tagging import Tagging
 from storewise.engine.protocols.user_shares import UserShares
+from storewise.engine.protocols.warm_text import WarmText
 
 RANKING: dict[str, RankingProtocol] = {
     protocol.name: protocol
@@ -45,6 +46,7 @@ STUDIES: dict[str, Study] = {
         Labels(),
         Search(),
         Tagging(),
+        WarmText(),
     )
 }
 NAMES = (*RANKING, *STUDIES)
