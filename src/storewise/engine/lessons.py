@@ -30,7 +30,7 @@ from storewise.understand.finetune.self_supervised import MaskedLanguage, SimCse
 
 ObjectiveName = Literal["auto", "contrastive", "simcse", "descriptions", "masked_language"]
 ENOUGH_PAIRS = 1000  # fewer pairs of behaviour teach a text encoder little more than their own texts
-RATES = {"full": 2e-5, "lora": 5e-4, "adalora": 2e-3, "adapter": 1e-3, "head": 1e-3}
+RATES = {"full": 2e-5, "lora": 5e-4, "adalora": 1e-2, "adapter": 1e-3, "head": 1e-3}
 """Learning rate by method where none is given: few parameters need larger steps."""
 
 
