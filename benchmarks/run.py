@@ -20,7 +20,13 @@ from benchmarks.targets import QUALITY, Quality
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"
-SPEED = {"training_speed": "training-speed", "serving": "serving", "ingest": "ingest", "demo": "demo"}
+SPEED = {
+    "training_speed": "training-speed",
+    "serving": "serving",
+    "ingest": "ingest",
+    "encoding": "encoding",
+    "demo": "demo",
+}
 """Script → name of its result."""
 
 

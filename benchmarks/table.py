@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from benchmarks.targets import QUALITY, Goal, Quality
+from benchmarks.targets import QUALITY, SMALL_IS_GOOD, Goal, Quality
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
@@ -49,7 +49,9 @@ def page() -> str:
         if report is not None:
             parts.append(_section(run, report))
     parts.extend(
-        _speed(name) for name in ("training-speed", "serving", "ingest", "demo") if load(f"{name}.json")
+        _speed(name)
+        for name in ("training-speed", "serving", "ingest", "encoding", "demo")
+        if load(f"{name}.json")
     )
     return "\n".join(parts)
 
@@ -79,7 +81,7 @@ def _is_of(row: Report, goal: Goal) -> bool:
 def _summary_cells(run: Quality, rows: list[Report], goal: Goal) -> list[str]:
     chosen = next(row for row in rows if _is_of(row, goal))["metrics"][goal.metric]
     return [
-        run.title if goal.model is None else f"{run.title}, {goal.model}",
+        ", ".join(part for part in (run.title, goal.section, goal.model) if part),
         goal.metric,
         f"**{figure(chosen)}**",
         _goal(goal, chosen["value"]),
@@ -91,7 +93,7 @@ def _summary_cells(run: Quality, rows: list[Report], goal: Goal) -> list[str]:
 def _goal(goal: Goal, value: float) -> str:
     if goal.reach is None:
         return "–"
-    sign = "≤" if goal.metric in ("rmse", "mae") else "≥"
+    sign = "≤" if goal.metric in SMALL_IS_GOOD else "≥"
     return f"{sign} {goal.reach:g} {'✓' if goal.met_by(value) else '✗'}"
 
 

@@ -58,6 +58,14 @@ def test_the_way_from_training_to_a_list(shop: Path, capsys: pytest.CaptureFixtu
     told = orjson.loads(out)
     assert (code, told["snapshot"], len(told["items"])) == (0, first, 5)
     assert told["items"][0]["reason"]["text"].startswith("常与")
+    code, out, _ = run(capsys, "search", "blue chiar", "--shop", shop, "--n", 2, "--category", "seat")
+    assert code == 0
+    assert "“chair” for “chiar”" in out
+    assert len(out.splitlines()) == 2
+    code, out, err = run(capsys, "search", "zzzzzz", "--shop", shop, "--category", "nowhere")
+    assert (code, out, err.strip()) == (0, "", "Nothing found.")
+    code, _, err = run(capsys, "search", "", "--shop", shop)
+    assert (code, err.splitlines()[0]) == (2, "The query is empty.")
     code, out, _ = run(capsys, "recommend", "c000", "--shop", shop, "--n", 3)
     assert len(out.strip().splitlines()) == 3
     assert "lamp" in out

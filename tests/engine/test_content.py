@@ -180,3 +180,47 @@ def test_content_can_be_left_out(tmp_path: Path) -> None:
         assert len(asked(service, "c000").items) == 12
     finally:
         service.close()
+
+
+def photo(colour: tuple[int, int, int]) -> bytes:
+    from io import BytesIO
+
+    from PIL import Image
+
+    out = BytesIO()
+    Image.new("RGB", (32, 32), colour).save(out, "JPEG")
+    return out.getvalue()
+
+
+def test_photos_join_the_texts_and_a_product_without_one_is_a_normal_one(tmp_path: Path) -> None:
+    pytest.importorskip("PIL", reason="needs the extra vision")
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for product, colour in {"p00": (200, 0, 0), "p02": (200, 0, 0), "p01": (0, 0, 200)}.items():
+        (folder / f"{product}.jpg").write_bytes(photo(colour))
+    (folder / "p05.jpg").write_bytes(b"%PDF-1.4 no photo")
+    (tmp_path / "secret.jpg").write_bytes(photo((0, 200, 0)))
+    given = ContentConfig(
+        encoder="encode.tfidf_svd.v1", photos=folder, photo_encoder="encode.colour_histogram.v1",
+        projection=ProjectionConfig(size=16, epochs=1),
+    )  # fmt: skip
+    with open_store(tmp_path / "shop") as store:
+        add(store, "p97", "Lamp")
+        products = store.products().with_columns(
+            image=pl.when(pl.col("product_id") == "p97")
+            .then(pl.lit("../secret.jpg"))
+            .otherwise(pl.col("image"))
+        )
+        found = encode(products, given, registry(), seed=1, cache=store.vectors)
+    assert found is not None
+    assert found.photos is not None
+    seen = np.flatnonzero(np.abs(found.photos).sum(axis=1))
+    assert [products["product_id"][int(i)] for i in seen] == ["p00", "p01", "p02"]
+    assert "3 of 41 products have a photo" in found.facts["photos"]
+    assert found.photos[0] @ found.photos[2] > found.photos[0] @ found.photos[1] + 0.3
+    with pytest.raises(ConfigError, match="There is no folder"):
+        encode(products, given.model_copy(update={"photos": tmp_path / "none"}), registry(), seed=1)
+    with pytest.raises(ConfigError, match="reads no photos"):
+        encode(
+            products, given.model_copy(update={"photo_encoder": "encode.tfidf_svd.v1"}), registry(), seed=1
+        )

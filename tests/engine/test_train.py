@@ -25,6 +25,7 @@ from storewise.engine.published import ARTIFACTS, point_to, read_pointer, read_s
 from storewise.engine.registry import registry
 from storewise.engine.serving.service import Service, load_manifest
 from storewise.engine.validation import validation_of
+from storewise.testing import small_shop
 from storewise.testing.small_shop import END, PIPELINE, START, open_service, open_store, tables, train_on
 
 
@@ -48,7 +49,7 @@ def test_a_run_leaves_hashed_artifacts_and_the_facts(store: Store) -> None:
         60,
     )
     assert len(facts["schema_hash"]) == len(facts["pipeline_hash"]) == 12
-    assert set(manifest.artifacts) == {"retriever", "popular", "catalogue", "related", "content"}
+    assert set(manifest.artifacts) == small_shop.ROLES
     for name in manifest.artifacts.values():
         assert artifact.read(store.folder / ARTIFACTS / name).facts["watermark"] == facts["watermark"]
     rows = {row["role"]: row for row in facts["evaluation"]["rows"]}

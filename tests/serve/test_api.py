@@ -144,6 +144,63 @@ def test_products_are_found_by_any_part_of_any_word(client: TestClient) -> None:
     assert len(client.get("/v1/products?n=5").json()["items"]) == 5
 
 
+def test_search_forgives_and_tells_why(client: TestClient) -> None:
+    found = client.get("/v1/search", params={"q": "blue chairs 33", "n": 3}).json()
+    assert (found["items"][0]["title"], found["items"][0]["reason"]["kind"]) == ("Blue chair 33", "words")
+    assert "“chair”" in found["items"][0]["reason"]["text"]
+    typo = client.get("/v1/search", params={"q": "chiar", "lang": "zh", "n": 2}).json()
+    assert all(item["category"] == "seat" for item in typo["items"])
+    assert typo["items"][0]["reason"]["matches"][0]["how"] == "corrected"
+    assert typo["items"][0]["reason"]["text"] == "标题含“chair”（“chiar”）"
+    assert names(client.get("/v1/search", params={"q": "p05"})) == ["p05"]
+
+
+def test_search_keeps_to_filters_and_hides_what_may_not_be_shown(client: TestClient) -> None:
+    every = client.get("/v1/search", params={"q": "lamp", "n": 100}).json()
+    shown = {item["product_id"] for item in every["items"]}
+    assert shown.isdisjoint({small_shop.SOLD_OUT, small_shop.INACTIVE})
+    assert len(shown) == every["total"]
+    some = {"q": "lamp", "price_min": 600, "price_max": 900, "attribute": "colour:red", "category": "light"}
+    assert set(names(client.get("/v1/search", params=some))) == {"p06", "p08"}
+    assert (
+        names(
+            client.get("/v1/search", params={"q": "chair", "category": "light", "attribute": "colour:green"})
+        )
+        == []
+    )
+
+
+@pytest.mark.parametrize(
+    "q", ["🎧🎧", "'; DROP TABLE products; --", "红色 lamp", "lamp\x00", "%", "a b " * 200, "<script>"]
+)
+def test_any_text_is_a_normal_query(client: TestClient, q: str) -> None:
+    assert client.get("/v1/search", params={"q": q}).status_code == 200
+
+
+def test_a_search_for_a_whole_book_is_refused_with_the_limit(client: TestClient) -> None:
+    answer = client.get("/v1/search", params={"q": "x" * 50_000})
+    assert answer.status_code == 413
+    assert answer.json()["error"]["problem"] == "The query has 50,000 characters."
+    assert "1,000" in answer.json()["error"]["next_step"]
+
+
+@pytest.mark.parametrize(
+    ("params", "told"),
+    [
+        ({}, "q is empty"),
+        ({"q": "  "}, "q is empty"),
+        ({"q": "lamp", "n": 0}, "'n' is"),
+        ({"q": "lamp", "sort": "price"}, "'sort' is not a known key"),
+        ({"q": "lamp", "price_min": 2, "price_max": 1}, "above price_max"),
+        ({"q": "lamp", "attribute": "red"}, "name:value"),
+    ],
+)
+def test_a_bad_search_is_refused_in_words(client: TestClient, params: dict[str, Any], told: str) -> None:
+    answer = client.get("/v1/search", params=params)
+    assert answer.status_code == 422
+    assert told in answer.json()["error"]["problem"] + answer.json()["error"]["next_step"]
+
+
 def test_a_product_and_its_relatives(client: TestClient) -> None:
     one = client.get("/v1/products/p05").json()
     assert (one["title"], one["on_hand"], one["attributes"]) == ("Blue lamp 5", 7, {"colour": "blue"})
@@ -195,7 +252,7 @@ def test_an_unknown_customer_is_a_normal_one(client: TestClient) -> None:
 def test_what_it_knows_of_itself(client: TestClient) -> None:
     snapshot = client.get("/v1/snapshot").json()
     assert snapshot["snapshot"].startswith("home-20240719T")
-    assert set(snapshot["artifacts"]) == {"retriever", "popular", "catalogue", "related", "content"}
+    assert set(snapshot["artifacts"]) == small_shop.ROLES
     evaluation = client.get("/v1/evaluation").json()
     assert evaluation["snapshot"] == snapshot["snapshot"]
     assert {row["role"] for row in evaluation["rows"]} == {"candidate", "popularity"}
@@ -244,3 +301,19 @@ def test_every_error_has_a_status() -> None:
     assert found[errors.NothingPublished] == found[errors.StoreError] == 503
     assert set(STATUS) <= set(found)
     assert all(400 <= status < 600 for status in found.values())
+
+
+def test_a_product_tells_what_its_text_says(client: TestClient) -> None:
+    told = client.get("/v1/products/p01").json()
+    colour = next(value for value in told["extracted"] if value["name"] == "colour")
+    assert colour["method"] == "given"
+    assert (colour["value"], colour["field"], told["title"][colour["start"] : colour["end"]]) == (
+        "blue",
+        "title",
+        "Blue",
+    )
+    assert set(colour) == {"name", "value", "unit", "raw", "field", "start", "end", "confidence", "method"}
+    chinese = names(client.get("/v1/recommendations", params={"n": 40, "attribute": "颜色:蓝色"}))
+    english = names(client.get("/v1/recommendations", params={"n": 40, "attribute": "colour:blue"}))
+    assert chinese == english
+    assert len(english) > 10

@@ -11,10 +11,13 @@ COMMANDS = {
     "rollback": "storewise.cli.publish:rollback",
     "serve": "storewise.cli.serve:serve",
     "recommend": "storewise.cli.recommend:recommend",
+    "search": "storewise.cli.search:search",
     "ingest": "storewise.cli.ingest:ingest",
     "evaluate": "storewise.cli.evaluate:evaluate",
     "benchmark": "storewise.cli.benchmark:benchmark",
     "finetune": "storewise.cli.finetune:finetune",
     "models": "storewise.cli.models:models",
+    "graph": "storewise.cli.graph:graph",
     "rejects": "storewise.cli.rejects:rejects",
+    "attributes": "storewise.cli.attributes:attributes",
 }

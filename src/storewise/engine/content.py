@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from storewise.core.rng import spawn
 from storewise.data.dataset import Dataset
 from storewise.data.stores.vectors import VectorCache, content_hash
 from storewise.recommend.related import bought_together
-from storewise.understand.base import TextEncoder, Vectors
+from storewise.understand.base import Encoder, TextEncoder, Vectors
 from storewise.understand.projection import Pairs, Projection, ProjectionConfig
 from storewise.understand.text import packaged
 from storewise.understand.text.tfidf import TfidfSvd
@@ -35,18 +36,22 @@ CHUNK = 2_000  # texts that are encoded and kept at a time, so that a run that d
 
 class ContentConfig(Config):
     """How products become vectors. ``encoder``: a component, ``auto`` for what suits language and installation,
-    ``none`` to leave content out. ``config``: the encoder's own. ``projection``: of the joint vectors; its size is
-    what lists are made with. ``neighbours``: pairs a product gives it to learn from, at most."""
+    ``none`` to leave content out. ``config``: the encoder's own. ``photos``: a folder of photos, each named by the
+    catalogue's ``image`` or by the product's id; ``photo_encoder`` reads them. ``projection``: of the joint vectors;
+    its size is what lists are made with. ``neighbours``: pairs a product gives it to learn from, at most."""
 
     encoder: str = "auto"
     config: dict[str, Any] = Field(default_factory=dict)
+    photos: Path | None = None
+    photo_encoder: str = "encode.mobilenet.v1"
+    photo_config: dict[str, Any] = Field(default_factory=dict)
     projection: ProjectionConfig = ProjectionConfig()
     neighbours: int = Field(default=10, ge=0, le=100)
 
 
 @dataclass(frozen=True)
 class Encoded:
-    """Texts of products as vectors (n, d) of one encoder, and how they came about."""
+    """Texts of products as vectors (n, d) of one encoder, how they came about, and their photos' (n, p) if any."""
 
     encoder: TextEncoder[Any]
     name: str
@@ -54,6 +59,12 @@ class Encoded:
     fresh: int
     note: str
     facts: Mapping[str, Any] = field(default_factory=dict)
+    photos: Vectors | None = None
+
+    @property
+    def blocks(self) -> dict[str, Vectors]:
+        """What the joint projection joins."""
+        return {"text": self.vectors} | ({} if self.photos is None else {"photo": self.photos})
 
 
 def product_texts(products: pl.DataFrame) -> list[str]:
@@ -108,28 +119,68 @@ def encode(
         encoder = registry.create(name)
     if not isinstance(encoder, TextEncoder):
         raise ConfigError(f"{name} is no text encoder.", next_step="Name one of role encode that reads text.")
+    kept = cache
     if isinstance(encoder, TfidfSvd):
         encoder.train(texts, rng=spawn(seed, name))
         cache = None  # it is learned anew with each catalogue
     vectors, fresh = encode_cached(encoder, texts, cache, progress=progress)
-    return Encoded(
-        encoder, name, vectors, fresh, note, {"encoder": name, "config": config.config, "note": note}
+    facts: dict[str, Any] = {"encoder": name, "config": config.config, "note": note}
+    photos = None
+    if config.photos is not None:
+        photos, told = _photos(products, config, registry, kept, progress)
+        facts["photos"] = told
+    return Encoded(encoder, name, vectors, fresh, note, facts, photos)
+
+
+def _photos(
+    products: pl.DataFrame, config: ContentConfig, registry: Registry, cache: VectorCache | None,
+    progress: Progress | None,
+) -> tuple[Vectors, str]:  # fmt: skip
+    """(n, p) vectors of the photos, zero rows for products without a readable one, and how many there were.
+
+    Raises:
+        ConfigError: when there is no such folder, or the component reads no photos.
+        MissingExtra: without the extra ``vision``.
+    """
+    assert config.photos is not None
+    if not config.photos.is_dir():
+        raise ConfigError(f"There is no folder {config.photos}.", next_step="Correct photos under [content].")
+    encoder = registry.create(config.photo_encoder, config.photo_config)
+    if not isinstance(encoder, Encoder) or isinstance(encoder, TextEncoder):
+        raise ConfigError(f"{config.photo_encoder} reads no photos.", next_step="Name an encoder of photos.")
+    images = products["image"] if "image" in products.columns else [None] * products.height
+    files = [
+        _photo(config.photos, name, image) for name, image in zip(products["product_id"], images, strict=True)
+    ]
+    vectors, _ = encode_cached(
+        encoder, [file and file.read_bytes() for file in files], cache, progress=progress
     )
+    found = int(np.abs(vectors).sum(axis=1).astype(bool).sum())
+    return vectors, f"{found:,} of {len(files):,} products have a photo that {config.photo_encoder} can read"
+
+
+def _photo(folder: Path, product_id: str, image: str | None) -> Path | None:
+    """The photo of a product: the last part of its ``image``, or a file named by its id."""
+    names = [Path(image).name] if image else []
+    names += [f"{product_id}{ending}" for ending in (".jpg", ".jpeg", ".png", ".webp")]
+    # A name that leads out of the folder is none.
+    inside = (folder / name for name in names if Path(name).name == name)
+    return next((file for file in inside if file.is_file()), None)
 
 
 def encode_cached(
-    encoder: TextEncoder[Any],
-    texts: Sequence[str],
+    encoder: Encoder[Any, Any],
+    texts: Sequence[Any],
     cache: VectorCache | None,
     *,
     progress: Progress | None = None,
 ) -> tuple[Vectors, int]:
-    """(n, d) vectors of texts, and how many had to be encoded; equal texts are encoded once."""
+    """(n, d) vectors of texts (or photos), and how many had to be encoded; equal ones are encoded once."""
     keys = [content_hash(text) for text in texts]
     known = cache.get(encoder.fingerprint, keys) if cache is not None else {}
     todo = {key: text for key, text in zip(keys, texts, strict=True) if key not in known}
     names = list(todo)
-    for start in (progress or Silent()).track(range(0, len(names), CHUNK), label="reading product texts"):
+    for start in (progress or Silent()).track(range(0, len(names), CHUNK), label="reading products"):
         part = names[start : start + CHUNK]
         made = encoder([todo[key] for key in part])
         if cache is not None:
@@ -178,7 +229,7 @@ def with_content(
     """The dataset with joint vectors that know no more than the dataset does."""
     if encoded is None:
         return dataset, None
-    vectors, model = joint(dataset, {"text": encoded.vectors}, config, seed=seed, progress=progress)
+    vectors, model = joint(dataset, encoded.blocks, config, seed=seed, progress=progress)
     return dataset.with_content(vectors), model
 
 

@@ -13,6 +13,7 @@ from storewise.core.config import Config, config_hash, parse, read_toml
 from storewise.core.errors import ConfigError, UnknownName
 from storewise.core.registry import Registry
 from storewise.engine.content import ContentConfig
+from storewise.understand.rules.spec import RuleFile, read_rules
 
 C = TypeVar("C", bound=Config)
 Rung = Literal["popular_in_category", "popular"]
@@ -67,7 +68,8 @@ class Use(Config):
 
 
 class Pipeline(Config):
-    """A parsed pipeline file. Either ``retriever`` fixes one component or ``selection`` chooses.
+    """A parsed pipeline file. Either ``retriever`` fixes one component or ``selection`` chooses. ``rules``: the
+    content of the rule file that it names, so that a snapshot needs no file.
 
     >>> Pipeline(name="home").n
     12
@@ -81,6 +83,7 @@ class Pipeline(Config):
     policy: Policy = Policy()
     fallback: Fallback = Fallback()
     content: ContentConfig = ContentConfig()
+    rules: RuleFile = RuleFile()
 
     @property
     def hash(self) -> str:
@@ -116,9 +119,20 @@ def read_pipeline(path: Path, registry: Registry) -> Pipeline:
                 )
             sections[section] = _parse(kind, part, path, lines, section)
     plain = {key: value for key, value in values.items() if key not in SECTIONS}
+    if "rules" in plain:
+        plain["rules"] = _rules(plain["rules"], path)
     pipeline = _parse(Pipeline, plain, path, lines, None).model_copy(update=sections)
     _check_components(pipeline, registry, path, lines)
     return pipeline
+
+
+def _rules(name: Any, path: Path) -> RuleFile:
+    """The rule file that a pipeline names, relative to itself."""
+    if not isinstance(name, str):
+        raise ConfigError(
+            f"{path}: 'rules' is {name!r}, it must be a file.", next_step='Write: rules = "rules.toml".'
+        )
+    return read_rules(path.parent / name)
 
 
 def _parse(kind: type[C], values: dict[str, Any], path: Path, lines: list[str], section: str | None) -> C:

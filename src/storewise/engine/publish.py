@@ -11,9 +11,10 @@ import numpy as np
 from storewise.core.clock import Clock, fixed_clock, system_clock
 from storewise.core.errors import NothingPublished, StateError, StorewiseError, UnknownName
 from storewise.engine.published import Manifest, Pointer, point_to, read_pointer, read_snapshot, snapshots
-from storewise.engine.recommend import Ask, Recommender
+from storewise.engine.recommend import ELIGIBILITY, Ask, Recommender
 from storewise.engine.serving.live import Live
 from storewise.engine.serving.snapshot import Snapshot, moment
+from storewise.understand.rules import ProductFacts, check_rules
 
 SAMPLE = 50
 Load = Callable[[Manifest], Snapshot]
@@ -85,7 +86,7 @@ def check(root: Path, manifest: Manifest, load: Load) -> tuple[Gate, ...]:
     except StorewiseError as error:
         return (Gate("artifacts", False, error.problem.rstrip(".")),)
     whole = Gate("artifacts", True, f"{len(manifest.artifacts)} artifacts, every hash right")
-    return (whole, _lists(snapshot), _quality(manifest))
+    return (whole, _lists(snapshot), *_rules(snapshot), _quality(manifest))
 
 
 def _newest(root: Path) -> str:
@@ -107,9 +108,23 @@ def _lists(snapshot: Snapshot) -> Gate:
         who = customer or "an unknown customer"
         if not answer.items:
             return Gate("lists", False, f"the list for {who} is empty")
-        if any(note.endswith("failed") for note in answer.notes) or answer.guard_rail:
+        if any(note.endswith("failed") for note in answer.notes) or answer.guard_rail == ELIGIBILITY:
             return Gate("lists", False, f"the list for {who} fell down the ladder: {', '.join(answer.notes)}")
     return Gate("lists", True, f"{len(picked) + 1} sample lists")
+
+
+def _rules(snapshot: Snapshot) -> tuple[Gate, ...]:
+    """The shop's rules do not contradict each other; nothing to say where there are none."""
+    if snapshot.rules is None:
+        return ()
+    facts = ProductFacts.of(snapshot.catalogue.frame, snapshot.graph)
+    wrong = [
+        one
+        for one in check_rules(snapshot.rules.rules, facts, snapshot.catalogue.active)
+        if one.level == "error"
+    ]
+    told = "; ".join(one.text for one in wrong[:3]) or f"{len(snapshot.rules)} rules, no contradiction"
+    return (Gate("rules", not wrong, told),)
 
 
 def _quality(manifest: Manifest) -> Gate:

@@ -15,18 +15,23 @@ from datetime import datetime
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 import structlog
 
 from storewise.core.clock import Clock, seconds
 from storewise.data.interactions import Floats, Histories, Ints, Weights
 from storewise.engine.serving.live import WEIGHTS, Live, LiveEvent, customer_key, session_key
+from storewise.engine.serving.rules import POOL, Bound, guard_rail, past_of, reorder
+from storewise.engine.serving.rules import bound as bound_rules
 from storewise.engine.serving.snapshot import Snapshot
 from storewise.recommend.eligibility import Filters, Mask
 from storewise.recommend.request import ItemList, Reason, Request
+from storewise.understand.rules import Past
 
 log = structlog.get_logger(__name__)
 HOUR_S, DAY_S = 3_600.0, 86_400.0
 NO_FILTERS = Filters()
+ELIGIBILITY = "eligibility"  # the guard-rail that only a faulty component can run into
 RECENT = 20  # how many of the latest products say which category a shopper is in
 
 Step = Literal["full", "popular_in_category", "popular", "none"]
@@ -68,6 +73,7 @@ class Answer:
     items: tuple[Item, ...]
     notes: tuple[str, ...] = ()
     guard_rail: str | None = None
+    rules: tuple[Bound, ...] = ()
 
 
 @dataclass
@@ -77,6 +83,12 @@ class _Draft:
     eligible: Mask
     items: list[Item] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    rules: tuple[Bound, ...] = ()
+    shift: npt.NDArray[np.float64] | None = None
+
+    def pool(self, n: int) -> int:
+        """How many to retrieve for n places."""
+        return n if self.shift is None else POOL * n
 
     def take(self, items: list[Item]) -> None:
         self.items.extend(items)
@@ -85,10 +97,12 @@ class _Draft:
 
 @dataclass(frozen=True, slots=True)
 class _Shopper:
-    """``history``: all that is known up to now; ``fresh``: the live part alone, when there is more besides."""
+    """``history``: all that is known up to now; ``fresh``: the live part alone, when there is more besides;
+    ``past``: what rules ask about, in a shop that has some."""
 
     history: Histories
     fresh: Histories | None
+    past: Past | None = None
 
 
 class Recommender:
@@ -126,6 +140,7 @@ class Recommender:
         draft = _Draft(allowed.copy())
         n = ask.n if ask.n is not None else snapshot.pipeline.n
         shopper = self._shopper(snapshot, ask, seconds(now), draft)
+        _apply_rules(snapshot, ask, shopper, seconds(now), draft)
         allowed &= draft.eligible  # products that rest are as hard a rule as the others
         if shopper is not None:
             _personal(snapshot, ask, shopper, n, draft)
@@ -133,7 +148,7 @@ class Recommender:
         items, bound = _checked(draft.items, allowed)
         answer = Answer(
             f"{self._boot}-{next(self._count):08x}", now, snapshot, ask, _step(items), items,
-            tuple(draft.notes), bound,
+            tuple(draft.notes), bound or guard_rail(draft.rules), draft.rules,
         )  # fmt: skip
         self._record(answer)
         return answer
@@ -151,6 +166,20 @@ class Recommender:
             session_key(ask.session) if ask.session is not None else None,
         )
         return _join(snapshot, ask, live, now, draft.eligible)
+
+
+def _apply_rules(snapshot: Snapshot, ask: Ask, shopper: _Shopper | None, now: float, draft: _Draft) -> None:
+    """Take away what the shop's rules forbid, and note what they prefer."""
+    if snapshot.rules is None:
+        return
+    if shopper is not None and shopper.past is not None:
+        past = shopper.past
+    else:
+        looked_at = np.array(_context(snapshot, ask), np.int64)
+        past = Past(seen=looked_at, seen_at=np.full(len(looked_at), now), now=now)
+    verdict = snapshot.rules(past, draft.eligible)
+    draft.eligible &= verdict.allowed
+    draft.rules, draft.shift = bound_rules(verdict), verdict.shift
 
 
 def _hide(mask: Mask, snapshot: Snapshot, product_ids: tuple[str, ...]) -> None:
@@ -191,7 +220,13 @@ def _join(snapshot: Snapshot, ask: Ask, live: tuple[LiveEvent, ...], now: float,
     elif policy.rest_days:
         eligible[bought[bought_at > now - policy.rest_days * DAY_S]] = False
     known = customer if customer < snapshot.n_trained else -1
-    return _Shopper(_single(snapshot, known, now, products, at, weight), fresh)
+    past = None
+    if snapshot.rules is not None:
+        looks = [sign for sign in signs if sign[2] != "purchase"]
+        seen = np.array([sign[0] for sign in looks], np.int64), np.array([sign[1] for sign in looks])
+        kept = (bought.astype(np.int64), bought_at)
+        past = past_of(snapshot.counted, kept, seen, now)
+    return _Shopper(_single(snapshot, known, now, products, at, weight), fresh, past)
 
 
 def _single(
@@ -206,21 +241,23 @@ def _personal(snapshot: Snapshot, ask: Ask, shopper: _Shopper, n: int, draft: _D
     """The trained components. Whatever goes wrong in them must not cost the shopper the list."""
     context = _context(snapshot, ask)
 
+    pool = draft.pool(n)
+
     def retrieve(history: Histories) -> list[Item]:
         request = Request(history, eligible=draft.eligible, context=context, slot=ask.slot)
-        return _items(snapshot.retriever(request, n), snapshot.retriever_name)
+        return _items(snapshot.retriever(request, pool), snapshot.retriever_name)
 
     try:
         items = retrieve(shopper.history)
         if shopper.fresh is not None:
-            items = _interleave(items, retrieve(shopper.fresh), snapshot.pipeline.policy.live_share, n)
-        if new := _newcomers(snapshot, shopper.history, draft.eligible, n):
-            items = _interleave(items, new, snapshot.pipeline.policy.new_share, n)
+            items = _interleave(items, retrieve(shopper.fresh), snapshot.pipeline.policy.live_share, pool)
+        if new := _newcomers(snapshot, shopper.history, draft.eligible, pool):
+            items = _interleave(items, new, snapshot.pipeline.policy.new_share, pool)
     except Exception:
         log.exception("retriever failed", snapshot=snapshot.id, component=snapshot.retriever_name)
         draft.notes.append(f"{snapshot.retriever_name} failed")
         return
-    draft.take(items)
+    draft.take(reorder(items, draft.shift, n))
 
 
 def _newcomers(snapshot: Snapshot, history: Histories, eligible: Mask, n: int) -> list[Item]:
@@ -276,8 +313,8 @@ def _fill(snapshot: Snapshot, ask: Ask, shopper: _Shopper | None, n: int, draft:
             if category is None:
                 continue
             eligible = eligible & (snapshot.catalogue.category_codes == category)
-        best = _most_popular(snapshot, eligible, missing, category)
-        draft.take(_items(best, rung))
+        best = _most_popular(snapshot, eligible, draft.pool(missing), category)
+        draft.take(reorder(_items(best, rung), draft.shift, missing))
 
 
 def _most_popular(snapshot: Snapshot, eligible: Mask, n: int, category: int | None = None) -> ItemList:
@@ -323,4 +360,4 @@ def _checked(items: list[Item], allowed: Mask) -> tuple[tuple[Item, ...], str | 
     if len(kept) == len(items):
         return tuple(kept), None
     log.error("a component returned products that may not be shown", dropped=len(items) - len(kept))
-    return tuple(kept), "eligibility"
+    return tuple(kept), ELIGIBILITY

@@ -23,9 +23,10 @@ from storewise.data.dataset import Dataset
 from storewise.data.schema import TABLES
 from storewise.data.shop import build
 from storewise.data.stores import Store
-from storewise.engine import content
+from storewise.engine import attributes, content
 from storewise.engine.history import History
 from storewise.engine.pipeline import Pipeline
+from storewise.engine.products import product_parts
 from storewise.engine.published import ARTIFACTS, Manifest, write_snapshot
 from storewise.engine.serving import snapshot as parts
 from storewise.engine.validation import Row, Validation, validation_of
@@ -90,10 +91,9 @@ def train(
         "component": chosen.name,
         "config": chosen.retriever.config.model_dump(mode="json"),
     }
-    made = {}
-    if encoded is not None and projection is not None:
-        made[parts.CONTENT] = content.content_artifact(shop, encoded, projection, facts)
+    made = product_parts(store.folder, shop, encoded, projection, facts, progress)
     names = write_artifacts(store.folder, shop, chosen, facts, progress, made)
+    attributes.remember(store.folder, names[parts.ATTRIBUTES])
     about = {**facts, "evaluation": report(chosen, pipeline, validation), "kinds": counted_kinds(shop)}
     return write_snapshot(store.folder, pipeline.model_dump(mode="json"), names, about)
 
@@ -199,7 +199,7 @@ def write_artifacts(
     chosen: Chosen,
     facts: Mapping[str, Any],
     progress: Progress,
-    more: Mapping[str, Artifact] | None = None,
+    more: Mapping[str, Artifact],
 ) -> dict[str, str]:
     """Write the parts of a snapshot, and ``more`` by role; role → folder name."""
     with step(progress, "products bought together"):
@@ -211,7 +211,7 @@ def write_artifacts(
         parts.POPULAR: parts.retriever_artifact(POPULAR, chosen.popular, facts),
         parts.CATALOGUE: parts.catalogue_artifact(shop, facts),
         parts.RELATED: related,
-        **(more or {}),
+        **more,
     }
     with step(progress, "writing artifacts"):
         return {role: artifact.write(part, root / ARTIFACTS).name for role, part in made.items()}

@@ -63,7 +63,7 @@ def ratio(
     drawn = np.concatenate(
         [
             (counts @ numerators) / np.maximum(counts @ denominators, 1e-300)
-            for counts in _draws(len(numerators), seed, resamples)
+            for counts in draws(len(numerators), seed, resamples)
         ]
     )
     values = numerators.sum(axis=0) / np.maximum(denominators.sum(axis=0), 1e-300)
@@ -86,7 +86,7 @@ def paired_difference(
     return mean((ours - theirs)[:, None], seed=seed, resamples=resamples, level=level)[0]
 
 
-def _draws(n: int, seed: int, resamples: int) -> Iterator[Values]:
+def draws(n: int, seed: int, resamples: int) -> Iterator[Values]:
     """How often each of n users is drawn, (chunk, n) at a time; it depends on n and the seed alone."""
     rng = np.random.default_rng(seed)
     chunk = max(1, CHUNK_CELLS // n)

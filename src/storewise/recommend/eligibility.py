@@ -8,6 +8,8 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from storewise.understand.attributes.canonical import asked
+
 Mask = npt.NDArray[np.bool_]
 
 
@@ -85,6 +87,9 @@ class Eligibility:
             mask &= (shelf.prices <= filters.price_max) & (shelf.prices >= 0)
         for name, value in filters.attributes:
             having = np.zeros(len(mask), bool)
-            having[shelf.attribute_index.get((name.lower(), value.lower()), [])] = True
+            index = shelf.attribute_index
+            rows = index.get((name.lower(), value.lower()), index.get(asked(name, value)))
+            if rows is not None:
+                having[rows] = True
             mask &= having
         return mask

@@ -58,4 +58,5 @@ def unit(vectors: npt.ArrayLike) -> Vectors:
     """
     found = np.asarray(vectors, dtype=np.float32)
     length = np.linalg.norm(found, axis=1, keepdims=True)
-    return np.divide(found, length, out=np.zeros_like(found), where=length > 1e-12)
+    scaled: Vectors = np.divide(found, length, out=np.zeros_like(found), where=length > 1e-12)
+    return scaled

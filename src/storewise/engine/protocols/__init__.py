@@ -5,16 +5,23 @@ from __future__ import annotations
 import difflib
 
 from storewise.core.errors import UnknownName
+from storewise.engine.protocols.attributes import Attributes
 from storewise.engine.protocols.base import Fold, Question, RankingProtocol
 from storewise.engine.protocols.cold_items import ColdItems
+from storewise.engine.protocols.compression import Compression
 from storewise.engine.protocols.five_fold import FiveFold
+from storewise.engine.protocols.graph_links import GraphLinks
 from storewise.engine.protocols.inputs import Inputs, Study
 from storewise.engine.protocols.item_stratified import ItemStratified
+from storewise.engine.protocols.labels import Labels
 from storewise.engine.protocols.leave_last_out import LeaveLastOut
 from storewise.engine.protocols.lists import Lists
 from storewise.engine.protocols.rating_folds import RatingFolds
+from storewise.engine.protocols.search import Search
 from storewise.engine.protocols.shop import ShopByTime
+from storewise.engine.protocols.tagging import Tagging
 from storewise.engine.protocols.user_shares import UserShares
+from storewise.engine.protocols.warm_text import WarmText
 
 RANKING: dict[str, RankingProtocol] = {
     protocol.name: protocol
@@ -28,7 +35,20 @@ RANKING: dict[str, RankingProtocol] = {
         ShopByTime("shop"),
     )
 }
-STUDIES: dict[str, Study] = {study.name: study for study in (RatingFolds(), ColdItems())}
+STUDIES: dict[str, Study] = {
+    study.name: study
+    for study in (
+        RatingFolds(),
+        Attributes(),
+        ColdItems(),
+        Compression(),
+        GraphLinks(),
+        Labels(),
+        Search(),
+        Tagging(),
+        WarmText(),
+    )
+}
 NAMES = (*RANKING, *STUDIES)
 
 

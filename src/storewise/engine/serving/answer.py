@@ -6,6 +6,7 @@ from typing import Any
 
 from storewise.engine.recommend import Answer
 from storewise.engine.serving.reasons import Language, render
+from storewise.understand.rules import say
 
 
 def payload(answer: Answer, language: Language = "en") -> dict[str, Any]:
@@ -28,5 +29,14 @@ def payload(answer: Answer, language: Language = "en") -> dict[str, Any]:
         "slot": answer.ask.slot,
         "step": answer.step,
         "notes": list(answer.notes),
+        "rules": [
+            {
+                "rule": one.rule.name,
+                "action": one.rule.action,
+                "products": one.products,
+                "text": say(one.rule, language),
+            }
+            for one in answer.rules
+        ],
         "items": items,
     }

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -11,6 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 import polars as pl
+
+from storewise.understand.attributes.value import AttributeValue
 
 COLUMNS = {
     "product_id": pl.String,
@@ -26,9 +28,13 @@ COLUMNS = {
 }
 
 
+FILTER_CONFIDENCE = 0.5  # of an extracted value that filters may rely on
+
+
 @dataclass(frozen=True)
 class Catalogue:
-    """Products in the order of their index, and their latest stock (nothing known: no key).
+    """Products in the order of their index, their latest stock (nothing known: no key), and the attributes that were
+    extracted of each product id.
 
     >>> shop = Catalogue.of(pl.DataFrame({"product_id": ["a"], "title": ["Lamp"]}))
     >>> shop.payload(0)["title"]
@@ -37,15 +43,21 @@ class Catalogue:
 
     frame: pl.DataFrame
     on_hand: dict[int, int]
+    extracted: Mapping[str, Sequence[AttributeValue]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, products: pl.DataFrame, stock: pl.DataFrame | None = None) -> Catalogue:
+    def of(
+        cls,
+        products: pl.DataFrame,
+        stock: pl.DataFrame | None = None,
+        extracted: Mapping[str, Sequence[AttributeValue]] | None = None,
+    ) -> Catalogue:
         """From any frame with ``product_id``; missing columns are null. ``stock``: product_id, on_hand."""
         frame = products.select(
             (pl.col(name) if name in products.columns else pl.lit(None)).cast(kind).alias(name)
             for name, kind in COLUMNS.items()
         ).with_columns(pl.col("title").fill_null(pl.col("product_id")), pl.col("active").fill_null(True))
-        catalogue = cls(frame, {})
+        catalogue = cls(frame, {}, extracted or {})
         if stock is not None:
             known = catalogue.index
             pairs = zip(stock["product_id"].to_list(), stock["on_hand"].to_list(), strict=True)
@@ -60,7 +72,7 @@ class Catalogue:
         joined = joined.with_columns(
             pl.col("title").fill_null(pl.col("old_title")), pl.col("active").fill_null(False)
         )
-        return Catalogue.of(joined, stock)
+        return Catalogue.of(joined, stock, self.extracted)
 
     def __len__(self) -> int:
         return self.frame.height
@@ -137,7 +149,31 @@ class Catalogue:
             "active": row["active"],
             "description": row["description"],
             "attributes": self.attributes(product),
+            "extracted": self.extracted_of(product),
         }
+
+    def extracted_of(self, product: int) -> list[dict[str, Any]]:
+        """Extracted values with their spans; a span is null where the value stands in no text, or in one that has
+        changed since."""
+        row = self.frame.row(product, named=True)
+        found = []
+        for one in self.extracted.get(row["product_id"], ()):
+            text = row.get(one.field) or ""
+            there = one.placed and text[one.start : one.end] == one.raw
+            found.append(
+                {
+                    "name": one.name,
+                    "value": one.value,
+                    "unit": one.unit,
+                    "raw": one.raw,
+                    "field": one.field,
+                    "start": one.start if there else None,
+                    "end": one.end if there else None,
+                    "confidence": round(one.confidence, 3),
+                    "method": one.method,
+                }
+            )
+        return found
 
     def attributes(self, product: int) -> dict[str, Any]:
         """The attributes as an object; text that is not a JSON object gives an empty one."""
@@ -150,13 +186,19 @@ class Catalogue:
 
     @cached_property
     def attribute_index(self) -> dict[tuple[str, str], npt.NDArray[np.int32]]:
-        """Products of each (name, value), both in lower case; a list attribute counts for each value."""
+        """Products of each (name, value), both in lower case; a list attribute counts for each value. Extracted
+        values count where the confidence is at least ``FILTER_CONFIDENCE``, measures with their unit."""
         found: dict[tuple[str, str], list[int]] = {}
         for product in self.frame["attributes"].is_not_null().arg_true().to_list():
             for name, value in self.attributes(product).items():
                 for one in value if isinstance(value, list) else [value]:
                     found.setdefault((name.lower(), str(one).lower()), []).append(product)
-        return {key: np.array(products, np.int32) for key, products in found.items()}
+        for product_id, values in self.extracted.items():
+            if (index := self.index.get(product_id)) is not None:
+                for value in values:
+                    if value.confidence >= FILTER_CONFIDENCE:
+                        found.setdefault((value.name, value.text.lower()), []).append(index)
+        return {key: np.unique(np.array(products, np.int32)) for key, products in found.items()}
 
     def search(self, words: Sequence[str], n: int, weight: npt.NDArray[np.float64]) -> tuple[list[int], int]:
         """Products whose title or id holds every word, titles that begin with the first word first, then

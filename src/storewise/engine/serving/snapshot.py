@@ -19,16 +19,25 @@ from storewise.core.errors import ArtifactError
 from storewise.core.registry import Registry
 from storewise.data.dataset import Dataset
 from storewise.data.interactions import Histories, Interactions
+from storewise.engine.graph import graph_of
 from storewise.engine.pipeline import Pipeline
 from storewise.engine.published import ARTIFACTS, Manifest
 from storewise.engine.serving.catalogue import Catalogue
 from storewise.engine.serving.content import Content
+from storewise.engine.serving.rules import compiled
+from storewise.engine.serving.search_index import SEARCH, searcher_of
 from storewise.recommend.eligibility import Eligibility
 from storewise.recommend.related import Related
 from storewise.recommend.retrieve.base import Retriever
+from storewise.recommend.search.searcher import Searcher
+from storewise.understand.attributes.value import from_frame
+from storewise.understand.graph import Graph
+from storewise.understand.rules import CompiledRules
 
 RETRIEVER, POPULAR, CATALOGUE, RELATED = "retriever", "popular", "catalogue", "related"
+ATTRIBUTES = "attributes"  # optional: snapshots of earlier versions have none
 CONTENT = "content"  # only where products have been read
+GRAPH = "graph"
 RECENT_S = 86_400.0  # how far before the watermark live events are kept that training does not hold
 
 
@@ -40,6 +49,7 @@ class Snapshot:
     ``customer_index``: pseudonym → index in ``histories``; indices from ``n_trained`` on are customers whom
     training has not seen. ``private``: pseudonyms without consent to a personal list. ``content``: what products
     are like, None where nothing read them.
+    ``graph``: None in snapshots that were trained without one; ``rules``: None where the pipeline has none.
     """
 
     id: str
@@ -56,8 +66,11 @@ class Snapshot:
     n_trained: int
     histories: Interactions
     customer_index: Mapping[str, int]
+    searcher: Searcher
     private: frozenset[str] = field(default_factory=frozenset)
     content: Content | None = None
+    graph: Graph | None = None
+    rules: CompiledRules | None = None
 
     @property
     def watermark(self) -> float:
@@ -76,7 +89,8 @@ class Snapshot:
     def with_facts(self, products: pl.DataFrame, stock: pl.DataFrame | None) -> Snapshot:
         """The same snapshot with today's prices, stock and active products."""
         catalogue = self.catalogue.refreshed(products, stock)
-        return replace(self, catalogue=catalogue, eligibility=_rules(self.pipeline, catalogue))
+        rules = compiled(self.pipeline, catalogue, self.graph)
+        return replace(self, catalogue=catalogue, eligibility=_rules(self.pipeline, catalogue), rules=rules)
 
 
 def catalogue_artifact(dataset: Dataset, facts: Mapping[str, Any]) -> Artifact:
@@ -133,18 +147,23 @@ def load(
         _, popular = restore_retriever(found[POPULAR], registry)
         trained = shelf.tables["trained"]["customer_id"].to_list()
         pipeline = parse(Pipeline, manifest.pipeline, where=manifest.id)
-        catalogue = Catalogue.of(shelf.tables["products"]).refreshed(behaviour.products, stock)
+        extracted = from_frame(found[ATTRIBUTES].tables["values"]) if ATTRIBUTES in found else None
+        catalogue = Catalogue.of(shelf.tables["products"], extracted=extracted)
+        catalogue = catalogue.refreshed(behaviour.products, stock)
         popularity = popular.scores(Histories.single([], n_products=len(catalogue)))[0]
         similar, together = (_related(related, part) for part in ("similar", "together"))
     except KeyError as error:
         raise ArtifactError(
             f"Snapshot {manifest.id} lacks the part {error}.", next_step="Train and publish again."
         ) from error
+    graph = graph_of(found[GRAPH]) if GRAPH in found else None
     customer_index, histories = _align(behaviour, catalogue, trained)
     content = Content.of(found[CONTENT], registry) if CONTENT in found else None
+    searcher = searcher_of(found.get(SEARCH), catalogue, None if content is None else content.text)
     return Snapshot(
         manifest.id, pipeline, manifest, name, retriever, catalogue, _rules(pipeline, catalogue), popular,
-        popularity, similar, together, len(trained), histories, customer_index, private, content,
+        popularity, similar, together, len(trained), histories, customer_index, searcher, private, content,
+        graph, compiled(pipeline, catalogue, graph),
     )  # fmt: skip
 
 

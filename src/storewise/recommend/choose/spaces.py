@@ -128,7 +128,10 @@ def repeat(trial: Trial, dataset: Dataset) -> Values:
 
 
 def content(trial: Trial, dataset: Dataset) -> Values:
-    return {"rarity": trial.suggest_float("rarity", 0.0, 1.0)} | _recency(trial, dataset)
+    return {
+        "temperature": trial.suggest_categorical("temperature", [None, 0.05, 0.1, 0.2]),
+        "rarity": trial.suggest_float("rarity", 0.0, 1.0),
+    } | _recency(trial, dataset)
 
 
 SPACES: Mapping[str, Callable[[Trial, Dataset], Values]] = {
@@ -172,8 +175,8 @@ STARTS: Mapping[str, tuple[Values, ...]] = {
          "epochs": 10, "window_days": 0},
     ),
     "retrieve.content.v1": (
-        {"rarity": 0.25, "decay": 0.05, "by_time": False},
-        {"rarity": 0.25, "decay": 1e-3, "by_time": True, "half_life_days": 90.0},
+        {"temperature": 0.1, "rarity": 0.25, "decay": 0.05, "by_time": False},
+        {"temperature": None, "rarity": 0.25, "decay": 1e-3, "by_time": True, "half_life_days": 90.0},
     ),
     "retrieve.popular.v1": ({"half_life_days": 1_000.0, "category_weight": 0.01},),
     "retrieve.repeat.v1": ({"horizon_days": 14.0, "prior_gaps": 2.0},),

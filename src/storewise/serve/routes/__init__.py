@@ -5,15 +5,19 @@ from storewise.serve.routes import (
     customers,
     documentation,
     events,
+    graph,
     health,
     page,
     products,
     recommendations,
+    search,
 )
 
 ROUTERS = (
     recommendations.router,
     products.router,
+    search.router,
+    graph.router,
     events.router,
     customers.router,
     about.router,

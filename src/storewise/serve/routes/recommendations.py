@@ -8,13 +8,13 @@ from fastapi import APIRouter, Request
 from pydantic import Field
 
 from storewise.core.config import Config, parse
-from storewise.core.errors import InputError
 from storewise.engine.recommend import Ask
 from storewise.engine.serving.answer import payload
 from storewise.engine.serving.reasons import language
 from storewise.engine.serving.service import Service
 from storewise.recommend.eligibility import Filters
 from storewise.serve.answers import Json
+from storewise.serve.routes.ask import attribute_pair, price_range, query_values
 
 router = APIRouter(prefix="/v1", tags=["recommendations"])
 Id = Annotated[str, Field(min_length=1, max_length=200)]
@@ -59,7 +59,7 @@ _PARAMETERS = [
 async def recommendations(request: Request) -> Json:
     """A list for a shopper, with a reason for each product."""
     service: Service = request.app.state.service
-    wanted = parse(Wanted, _values(request.query_params.multi_items()), where="query")
+    wanted = parse(Wanted, query_values(request.query_params.multi_items(), LISTS), where="query")
     answer = service.recommend(_ask(wanted, service))
     # A caller may invent slots; a label must not.
     slot = answer.ask.slot if answer.ask.slot == answer.snapshot.pipeline.slot else "other"
@@ -67,32 +67,13 @@ async def recommendations(request: Request) -> Json:
     return Json(payload(answer, language(wanted.lang, request.headers.get("accept-language"))))
 
 
-def _values(items: list[tuple[str, str]]) -> dict[str, str | list[str]]:
-    """Parameters that may repeat become lists; another that repeats is refused."""
-    found: dict[str, str | list[str]] = {}
-    for name, value in items:
-        if name in LISTS:
-            given = found.setdefault(name, [])
-            assert isinstance(given, list)
-            given.append(value)
-        elif name in found:
-            raise InputError(f"{name!r} is given twice.", next_step="Give it once.")
-        else:
-            found[name] = value
-    return found
-
-
 def _ask(query: Wanted, service: Service) -> Ask:
-    if query.price_min is not None and query.price_max is not None and query.price_min > query.price_max:
-        raise InputError(
-            f"price_min is {query.price_min}, above price_max {query.price_max}.",
-            next_step="Give the smaller one as price_min.",
-        )
+    low, high = price_range(query.price_min, query.price_max)
     filters = Filters(
         query.category,
-        query.price_min,
-        query.price_max,
-        tuple(map(_pair, query.attribute)),
+        low,
+        high,
+        tuple(map(attribute_pair, query.attribute)),
         query.in_stock,
     )
     ids = service.shoppers
@@ -101,12 +82,3 @@ def _ask(query: Wanted, service: Service) -> Ask:
         ids.session(query.session) if query.session is not None else None,
         query.product, query.slot, query.n, filters, query.exclude, query.personal,
     )  # fmt: skip
-
-
-def _pair(text: str) -> tuple[str, str]:
-    name, colon, value = text.partition(":")
-    if not colon or not name or not value:
-        raise InputError(
-            f"attribute is {text!r}, it must be name:value.", next_step="For example attribute=colour:red."
-        )
-    return name, value

@@ -62,7 +62,9 @@ def keep_layers(
     Raises:
         ConfigError: for a layer that is not there.
 
-    >>> keep_layers(BertShape(2, 1, 4, 1e-12, 8), {"encoder.layer.1.x": np.ones(1)}, [1])[1]
+    >>> import numpy as np
+    >>> weights = {"encoder.layer.1.x": np.ones(1)}
+    >>> keep_layers(BertShape(2, 1, 4, 1e-12, 8), weights, [1])[1]
     {'encoder.layer.0.x': array([1.])}
     """
     if not layers or any(not 0 <= layer < shape.layers for layer in layers):

@@ -169,4 +169,5 @@ def _check_inputs(names: Sequence[str]) -> None:
 def _mean(tokens: npt.NDArray[np.float32], mask: Ids) -> npt.NDArray[np.float32]:
     """(n, length, d) → (n, d): the mean over tokens that are not padding."""
     weight = mask[:, :, None].astype(np.float32)
-    return (tokens * weight).sum(axis=1) / np.maximum(weight.sum(axis=1), 1.0)
+    mean: Vectors = (tokens * weight).sum(axis=1) / np.maximum(weight.sum(axis=1), 1.0)
+    return mean

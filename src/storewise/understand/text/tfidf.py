@@ -153,4 +153,5 @@ def _axes(matrix: sparse.csr_matrix, size: int, rng: np.random.Generator) -> npt
     start: npt.NDArray[Any] = rng.standard_normal(min(matrix.shape))
     _, values, right = svds(matrix.astype(np.float64), k=d, v0=start)
     axes = right[np.argsort(-values)].T
-    return (axes * np.where(axes.sum(axis=0) < 0, -1.0, 1.0)).astype(np.float32)
+    turned: npt.NDArray[np.float32] = (axes * np.where(axes.sum(axis=0) < 0, -1.0, 1.0)).astype(np.float32)
+    return turned

@@ -1,0 +1,1 @@
+"""Product search: words with their typos and compounds (BM25F), meaning (vectors), and a ranking of both."""

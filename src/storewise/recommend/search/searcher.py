@@ -1,0 +1,146 @@
+"""Search as it serves: words with their typos, meaning where vectors are there, the shop's rules as a mask."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from storewise.core.errors import DataError
+from storewise.recommend.search.analyser import query_words
+from storewise.recommend.search.bm25f import Bm25f, views
+from storewise.recommend.search.explain import Match, explain
+from storewise.recommend.search.index import TextIndex
+from storewise.recommend.search.lexical import Lexical, score
+from storewise.recommend.search.ranker import BlendConfig
+from storewise.recommend.search.shares import share
+from storewise.recommend.search.spelling import Speller, Wanted
+
+Floats = npt.NDArray[np.float32]
+MOST_WORDS = 64  # of a query; what follows is not read
+NEAR = (
+    3.0  # standard deviations above the catalogue's mean likeness: nearer products count as found by meaning
+)
+TOGETHER = ("core", "all")
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """``matches``: the words that it holds; empty: found by its meaning alone. ``similarity``: cosine to the query,
+    None without vectors."""
+
+    product: int
+    score: float
+    matches: tuple[Match, ...]
+    similarity: float | None = None
+
+
+@dataclass(frozen=True)
+class Found:
+    """``hits``: best first; ``total``: how many products were found; ``wanted``: how the query was read."""
+
+    hits: tuple[Hit, ...]
+    total: int
+    wanted: tuple[Wanted, ...]
+
+
+@dataclass(frozen=True)
+class Searcher:
+    """Answers queries over one catalogue. ``vectors``: (n_products, d) unit rows, None where there is no encoder.
+
+    >>> searcher = Searcher.of(TextIndex.build({"title": ["Red lamp", "Blue lamp", "Shoe"]}))
+    >>> [(hit.product, hit.matches[0].kind) for hit in searcher("red lampp").hits]
+    [(0, 'exact'), (1, 'corrected')]
+    """
+
+    index: TextIndex
+    weighed: dict[str, Bm25f]
+    speller: Speller
+    vectors: Floats | None = None
+    config: BlendConfig = field(default_factory=BlendConfig)
+
+    @classmethod
+    def of(
+        cls, index: TextIndex, *, vectors: Floats | None = None, config: BlendConfig | None = None
+    ) -> Searcher:
+        """Weigh an index.
+
+        Raises:
+            DataError: when there is not one vector for each product.
+        """
+        if vectors is not None and len(vectors) != index.n_products:
+            raise DataError(
+                f"{len(vectors)} vectors for {index.n_products} products.",
+                next_step="Encode the catalogue again.",
+            )
+        looks = views(index.counts)
+        weighed = {name: Bm25f.of(index, looks[name]) for name in TOGETHER}
+        return cls(index, weighed, Speller(index), vectors, config or BlendConfig())
+
+    def with_vectors(self, vectors: Floats) -> Searcher:
+        """The same search with meaning."""
+        return Searcher(self.index, self.weighed, self.speller, vectors, self.config)
+
+    def __call__(
+        self,
+        query: str,
+        n: int = 20,
+        *,
+        vector: Floats | None = None,
+        eligible: npt.NDArray[np.bool_] | None = None,
+        complete: bool = True,
+    ) -> Found:
+        """The n best of the products that hold a word of the query or are near it in meaning.
+
+        ``vector``: (d,) the query's; None: words alone. ``eligible``: (n_products,) bool, False is never shown.
+        ``complete``: the last word may be unfinished.
+        """
+        wanted = tuple(self.speller(query_words(query)[:MOST_WORDS], complete=complete))
+        core, everything = (score(self.weighed[name], wanted) for name in TOGETHER)
+        meaning = None if vector is None or self.vectors is None else self.vectors @ vector
+        found = everything.scores > 0
+        if meaning is not None:
+            found |= _near(meaning)
+        if eligible is not None:
+            found &= eligible
+        products = np.flatnonzero(found)
+        scores = self._blend(core, everything, meaning, products)
+        order = _top(scores, n)
+        hits = [self._hit(int(products[i]), float(scores[i]), wanted, meaning) for i in order.tolist()]
+        return Found(tuple(hits), len(products), wanted)
+
+    def _blend(
+        self, core: Lexical, everything: Lexical, meaning: Floats | None, products: npt.NDArray[np.int64]
+    ) -> Floats:
+        """(m,): see :func:`storewise.recommend.search.ranker.blend`."""
+        c = self.config
+        found = c.core * share(core.scores[products]) + c.all * share(everything.scores[products])
+        found += c.coverage * (core.coverage[products] + everything.coverage[products])
+        if meaning is not None:
+            found += c.meaning * share(np.maximum(meaning[products], 0))
+        return np.asarray(found, np.float32)
+
+    def _hit(self, product: int, value: float, wanted: Sequence[Wanted], meaning: Floats | None) -> Hit:
+        like = None if meaning is None else float(meaning[product])
+        return Hit(product, value, explain(self.index, wanted, product), like)
+
+
+def _near(meaning: Floats) -> npt.NDArray[np.bool_]:
+    """Products much nearer to the query than the catalogue's mean. Cosines of one encoder lie around 0, of another
+    around 0.8, so that a fixed border would not do."""
+    spread = float(meaning.std())
+    if spread < 1e-6:
+        return np.zeros(len(meaning), bool)
+    found: npt.NDArray[np.bool_] = (meaning - meaning.mean()) / spread >= NEAR
+    return found
+
+
+def _top(scores: Floats, n: int) -> npt.NDArray[np.int64]:
+    """Places of the n highest, ties by place."""
+    places = np.arange(len(scores))
+    if len(scores) > n > 0:
+        border = np.partition(scores, len(scores) - n)[len(scores) - n]
+        places = np.flatnonzero(scores >= border)
+    return places[np.argsort(-scores[places], kind="stable")][:n]

@@ -1,0 +1,1 @@
+"""Photos of products as vectors: decoding that survives any file, networks in ONNX, and colours."""

@@ -1,0 +1,1 @@
+"""Labels of products (category, colour, any column) from text and photos: heads, fusion, few labels."""

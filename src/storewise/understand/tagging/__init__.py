@@ -1,0 +1,1 @@
+"""Tagging: labelled spans of tokens, learned from tagged sentences."""
