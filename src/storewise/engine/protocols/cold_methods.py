@@ -28,7 +28,8 @@ from storewise.understand.text.onnx_text import OnnxText, OnnxTextConfig
 BATCH, STEPS = 128, 50  # what fits a benchmark on one core
 MAX_LENGTH = 48
 RATES = {"full": 5e-5, "lora": 1e-3, "adalora": 2e-2, "adapter": 2e-3, "head": 2e-3}
-"""Under which the training loss falls within these steps; neither validation nor test was asked."""
+"""Set by hand from the training loss before the validation window at a few trial rates; docs/finetune.md says what had
+been seen by then."""
 
 
 @dataclass(frozen=True)
