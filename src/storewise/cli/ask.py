@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import socket
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.parse
-import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import typer
 
+from storewise.cli import understanding
+from storewise.cli.answers import expect, get, post, show
 from storewise.core.errors import StateError
 
 START_S = 60.0
@@ -44,6 +41,7 @@ def ask_server(shop: Path) -> None:
         _live(url, popular[0]["product_id"])
         about = get(url, f"/v1/products/{popular[0]['product_id']}/bought-together", n=3)
         show(f"Bought together with {popular[0]['title']}", about["items"])
+        understanding.ask(url)
     typer.echo("\ndemo: every answer came over HTTP; the server is stopped")
 
 
@@ -94,41 +92,3 @@ def _wait(server: subprocess.Popen[bytes], url: str) -> None:
     raise StateError(
         f"The server did not answer within {START_S:.0f} s.", next_step="Read its messages above."
     )
-
-
-def get(url: str, path: str, **parameters: Any) -> Any:
-    """One GET, parsed."""
-    query = f"?{urllib.parse.urlencode(parameters)}" if parameters else ""
-    return _send(urllib.request.Request(f"{url}{path}{query}"))
-
-
-def post(url: str, path: str, body: Mapping[str, Any]) -> Any:
-    """One POST of JSON, parsed."""
-    head = {"Content-Type": "application/json"}
-    return _send(urllib.request.Request(f"{url}{path}", json.dumps(body).encode(), head))
-
-
-def _send(request: urllib.request.Request) -> Any:
-    try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            return json.loads(answer.read())
-    except urllib.error.HTTPError as error:
-        text = error.read().decode(errors="replace")
-        raise StateError(
-            f"{request.full_url} answered {error.code}: {text}", next_step="See above."
-        ) from error
-
-
-def expect(holds: bool, wanted: str, got: object) -> None:
-    """Raise when an answer is not what it has to be."""
-    if not holds:
-        raise StateError(f"Expected {wanted}, the server gave {got!r}.", next_step="Read its log above.")
-
-
-def show(title: str, items: list[dict[str, Any]]) -> None:
-    """Items with price and reason, one a line."""
-    typer.secho(f"\n{title}", bold=True)
-    for item in items:
-        price = f"{item['price_minor'] / 100:.2f} {item['currency']}" if item.get("price_minor") else ""
-        reason = item.get("reason", {}).get("text", "")
-        typer.echo(f"  {item['product_id']:<8} {item['title'][:38]:<38} {price:>11}  {reason}")
