@@ -206,7 +206,7 @@ QUALITY = (
     Quality(
         "warm-text-movies",
         "warm-text",
-        "MovieLens 100K by time, titles beside behaviour",
+        "MovieLens 100K 8:1:1, titles beside behaviour",
         "ml-100k",
         (Goal("ndcg@10", None), Goal("ndcg gained", 0.0, model="behaviour and text")),
         minutes=8,

@@ -11,6 +11,7 @@ import pytest
 
 from storewise.engine.serving.service import Service
 from storewise.testing import small_shop
+from storewise.testing import tiny_bert as tiny
 
 PROJECT = Path(__file__).resolve().parents[1]
 
@@ -45,3 +46,11 @@ def service(shop: Path) -> Iterator[Service]:
     found.start()
     yield found
     found.close()
+
+
+@pytest.fixture(scope="session")
+def tiny_bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny BERT with random weights, as the files that a real one has."""
+    for library in ("torch", "transformers"):
+        pytest.importorskip(library, reason="needs the extra finetune")
+    return tiny.write(tmp_path_factory.mktemp("tiny-bert"))

@@ -13,7 +13,7 @@ def write(folder: Path, *, words: Sequence[str] = WORDS, seed: int = 0) -> Path:
     """Two layers, two heads, 32 dimensions. Needs torch, transformers and tokenizers."""
     import torch
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
-    from transformers import BertConfig, BertModel
+    from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
     torch.manual_seed(seed)
     every = [*MARKS, *words, *(f"##{digit}" for digit in range(10))]
@@ -27,5 +27,9 @@ def write(folder: Path, *, words: Sequence[str] = WORDS, seed: int = 0) -> Path:
     made.normalizer = normalizers.BertNormalizer()
     made.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     made.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
-    made.save(str(folder / "tokenizer.json"))
+    names = ("pad_token", "unk_token", "cls_token", "sep_token", "mask_token")
+    fast = PreTrainedTokenizerFast(
+        tokenizer_object=made, model_max_length=64, **dict(zip(names, MARKS, strict=True))
+    )
+    fast.save_pretrained(folder)
     return folder

@@ -112,3 +112,27 @@ def test_codes_are_small_and_near() -> None:
 def test_a_teacher_without_a_tokenizer_is_refused() -> None:
     with pytest.raises(ConfigError, match="has no tokenizer"):
         check_teacher(TfidfSvd())
+
+
+def test_a_shallow_student_learns_the_teachers_vectors_and_is_served(tiny_bert: Path, tmp_path: Path) -> None:
+    pytest.importorskip("torch", reason="needs the extra finetune")
+    from storewise.understand.compress.distil import DistilConfig, distil, pieces, shallow
+    from storewise.understand.finetune.folder import write_onnx
+    from storewise.understand.finetune.tower import Tower
+
+    teacher = Tower.load(tiny_bert, max_length=32)
+    wanted = teacher.vectors(teacher.ids(TEXTS)).detach().numpy()
+    student = shallow(teacher)
+    losses = distil(student, TEXTS, wanted, DistilConfig(steps=60, batch_size=16, learning_rate=5e-3), seed=0)
+    assert losses[-1] < 0.3 * losses[0]
+    write_onnx(tmp_path / "m", student, {}, int8=False)
+    served = OnnxText(OnnxTextConfig(folder=tmp_path / "m", max_length=32, threads=1))
+    learned = student.vectors(student.ids(TEXTS)).detach().numpy()
+    assert (served(TEXTS) * learned).sum(axis=1).min() > 0.9999
+    assert (learned * wanted).sum(axis=1).mean() > 0.8
+    again = shallow(teacher)
+    same = distil(again, TEXTS, wanted, DistilConfig(steps=60, batch_size=16, learning_rate=5e-3), seed=0)
+    assert same == losses
+    assert set(pieces(["red cup", ""], 3, np.random.default_rng(0))) <= {"red", "cup", "red cup"}
+    with pytest.raises(ConfigError, match=r"Layers \[9\] of 2"):
+        shallow(teacher, [9])

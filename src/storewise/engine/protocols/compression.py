@@ -30,6 +30,7 @@ from storewise.understand.text.onnx_text import OnnxText, OnnxTextConfig
 
 PARTS, PART = 20, 128  # samples of texts on which speed is compared, all encoders on one after the other
 ALONE = 60  # single texts whose latency is taken
+LEAST_CODED = 256  # vectors that product quantisation needs to learn its centres
 FLOAT, INT8 = "float32", "int8"
 
 
@@ -155,17 +156,17 @@ def _shorter(whole: Variant) -> list[Variant]:
         for d in (128, 64)
         if d < whole.products.shape[1]
     ]
-    for parts in (96, 48):
+    n, d = whole.products.shape
+    for parts in (d // 4, d // 8):
+        if n < LEAST_CODED or d % parts:
+            continue
         try:
             coded = Coded(whole.products, parts=parts)
         except MissingExtra:
             break
-        if whole.products.shape[1] % parts == 0:
-            found.append(
-                Variant(
-                    f"int8, codes of {parts} bytes", coded.decoded, whole.queries, whole.model_bytes, parts
-                )
-            )
+        found.append(
+            Variant(f"int8, codes of {parts} bytes", coded.decoded, whole.queries, whole.model_bytes, parts)
+        )
     return found
 
 

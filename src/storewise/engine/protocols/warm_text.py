@@ -9,15 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 
 from storewise.core.progress import Progress
 from storewise.data.dataset import Dataset
 from storewise.engine import content, measure
 from storewise.engine.content import ContentConfig, Encoded
-from storewise.engine.history import History, read_history
+from storewise.engine.history import read_history
 from storewise.engine.protocols import base
 from storewise.engine.protocols.inputs import Inputs
 from storewise.engine.protocols.shop import ShopByTime
+from storewise.engine.protocols.user_shares import UserShares
 from storewise.engine.registry import component_names, registry
 from storewise.metrics.intervals import paired_difference
 from storewise.recommend.choose.select import CONTENT as CONTENT_MODEL
@@ -37,12 +39,12 @@ class _Side:
 
 
 class WarmText:
-    """The question of ``shop`` (next purchases of known customers by time), asked twice with the same time for
-    trying: among models of behaviour alone, and among those and content. Joint vectors are learned on the part
+    """The question of ``shop`` (next purchases of known customers by time; of MovieLens that of ``ml100k-811``), asked
+    twice with the same time for trying: among models of behaviour alone, and among those and content. Joint vectors are learned on the part
     that a model may know. Both choose on validation; the test is asked once each, shoppers in pairs."""
 
     name = "warm-text"
-    about = "next purchases of known customers by time, with and without content among the models, k = 10"
+    about = "products with behaviour ranked with and without content among the models, k = 10"
     reads = ("data",)
 
     def run(
@@ -54,38 +56,50 @@ class WarmText:
         Raises:
             DataError: for data that cannot be read or split.
         """
-        history = read(inputs.data)
-        encoded = content.encode(
-            history.whole.products, ContentConfig(), registry(), seed=seed, progress=progress
-        )
+        asked = questions(inputs.data, seed)
+        encoded = content.encode(asked.products, ContentConfig(), registry(), seed=seed, progress=progress)
         assert encoded is not None
         sections = []
-        protocol = ShopByTime(self.name)
-        for question in protocol.questions_of(history):
+        share = budget_s / (2 * len(asked.questions))
+        for question in asked.questions:
             sides = [
-                _side(question, texts, protocol, models, budget_s / 4, seed, progress)
+                _side(question, texts, asked.metrics, models, share, seed, progress)
                 for texts in (None, encoded)
             ]
             sections.append(
                 {"question": question.name, "reason": _reason(sides, encoded), "rows": _rows(sides, seed)}
             )
-        return {"data": base.span(history.whole), "about": self.about, **sections[0], "others": sections[1:]}
+        return {"data": asked.questions[0].data, "about": self.about, **sections[0], "others": sections[1:]}
 
 
-def read(path: Path | None) -> History:
-    """A shop's folder, the embedded data, or a folder of MovieLens ratings with titles."""
+@dataclass(frozen=True)
+class _Asked:
+    """``products``: the catalogue with its texts, in the order of the datasets of all ``questions``."""
+
+    questions: Sequence[base.Question]
+    products: pl.DataFrame
+    metrics: Sequence[str]
+
+
+def questions(path: Path | None, seed: int) -> _Asked:
+    """Of a shop's folder or the embedded data by time; of a folder of MovieLens ratings, whose shoppers hardly come
+    back, by shares of each user."""
     if path is not None and (path / "u.data").is_file():
         from storewise.data.sources import load_source
 
-        tables = load_source("movielens", path)
-        return History.of_tables(
-            tables.products, tables.events.sort("at", maintain_order=True), name=path.name
+        protocol = UserShares()
+        found = protocol.questions(path, seed=seed)
+        titles = load_source("movielens", path).products
+        ids = pl.DataFrame({"product_id": found[0].train.product_ids})
+        return _Asked(
+            found, ids.join(titles, on="product_id", how="left", maintain_order="left"), protocol.metrics
         )
-    return read_history(path)
+    history, by_time = read_history(path), ShopByTime("warm-text")
+    return _Asked(by_time.questions_of(history), history.whole.products, by_time.metrics)
 
 
 def _side(
-    question: base.Question, encoded: Encoded | None, protocol: ShopByTime, models: Sequence[str] | None,
+    question: base.Question, encoded: Encoded | None, metrics: Sequence[str], models: Sequence[str] | None,
     budget_s: float, seed: int, progress: Progress,
 ) -> _Side:  # fmt: skip
     started = time.perf_counter()
@@ -107,7 +121,7 @@ def _side(
     fold = next(iter(_folds(question, told)))
     trained = chosen.refit(fold.train, seed=seed, progress=progress, names=[chosen.selected])[chosen.selected]
     name = "behaviour and text" if encoded is not None else "behaviour"
-    answers = measure.answer(trained, fold.test, fold.train, protocol.metrics, label=name, progress=progress)
+    answers = measure.answer(trained, fold.test, fold.train, metrics, label=name, progress=progress)
     return _Side(name, chosen, answers, time.perf_counter() - started)
 
 
@@ -134,7 +148,7 @@ def _rows(sides: Sequence[_Side], seed: int) -> list[dict[str, Any]]:
             "seconds": round(side.seconds, 1), "metrics": metrics, "component": choice.name,
             "config": choice.config.model_dump(mode="json"), "validation": choice.validation,
         })  # fmt: skip
-    return rows
+    return sorted(rows, key=lambda row: not row["selected"])
 
 
 def _validation(side: _Side) -> float:

@@ -13,6 +13,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +76,8 @@ def write_onnx(folder: Path, tower: Tower, facts: Mapping[str, Any], *, int8: bo
     Raises:
         MissingExtra: without onnx.
     """
-    graph = bert_graph.build(bert_graph.BertShape.read(tower.folder), tensors(tower), int8=int8)
+    shape = replace(bert_graph.BertShape.read(tower.folder), layers=tower.model.config.num_hidden_layers)
+    graph = bert_graph.build(shape, tensors(tower), int8=int8)
     onnx_folder.write(
         folder, model=graph.SerializeToString(), tokenizer=(tower.folder / "tokenizer.json").read_bytes(),
         facts={**facts, "precision": "int8" if int8 else "fp32"},
