@@ -12,7 +12,6 @@ from storewise.data.schema import EVENTS, PRODUCTS, ShopTables
 from storewise.data.stores import Store
 from storewise.engine.benchmark import run
 
-
 COLOURS = ("red", "blue", "green", "black", "white", "yellow", "pink", "grey")
 
 
