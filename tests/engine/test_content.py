@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,9 @@ from fastapi.testclient import TestClient
 
 from storewise.core.config import Config
 from storewise.core.errors import ConfigError, UnknownName
+from storewise.data.dataset import Dataset
 from storewise.data.schema import EVENTS, PRODUCTS, ShopTables
+from storewise.data.shop import dataset
 from storewise.data.stores import Store
 from storewise.engine import content
 from storewise.engine.content import ContentConfig, encode, product_texts
@@ -224,3 +227,34 @@ def test_photos_join_the_texts_and_a_product_without_one_is_a_normal_one(tmp_pat
         encode(
             products, given.model_copy(update={"photo_encoder": "encode.tfidf_svd.v1"}), registry(), seed=1
         )
+
+
+def test_behaviour_joins_the_texts_and_a_product_without_buyers_is_placed_by_its_text(tmp_path: Path) -> None:
+    """Titles that say nothing: only who bought what tells lamps from chairs."""
+    config = ContentConfig(
+        encoder="encode.tfidf_svd.v1", behaviour_size=8, projection=ProjectionConfig(size=16, epochs=4)
+    )
+    with open_store(tmp_path) as store:
+        add(store, NEW, "Red lamp 99", "light")
+        shop = dataset(store)
+    silent = replace(shop, products=shop.products.with_columns(title=pl.lit("thing"), category=pl.lit("all")))
+
+    def apart(given: Dataset, how: ContentConfig) -> float:
+        """How much nearer a sold product is to the products of its half than to the other half's."""
+        found = content.with_content(given, encode(given.products, how, registry(), seed=1), how, seed=1)[
+            0
+        ].content
+        assert found is not None
+        sold = np.flatnonzero(shop.interactions.popularity[:40] > 4)
+        near = found[sold] @ found[sold].T
+        same = (sold[:, None] < 20) == (sold[None, :] < 20)
+        off = ~np.eye(len(sold), dtype=bool)
+        return float(near[same & off].mean() - near[~same].mean())
+
+    assert apart(silent, config) > apart(silent, config.model_copy(update={"behaviour_size": 0})) + 0.3
+    joined = content.with_content(shop, encode(shop.products, config, registry(), seed=1), config, seed=1)[
+        0
+    ].content
+    assert joined is not None
+    new = shop.product_index[NEW]
+    assert (joined[:20] @ joined[new]).mean() > (joined[20:40] @ joined[new]).mean() + 0.2

@@ -22,7 +22,8 @@ from storewise.core.rng import spawn
 from storewise.data.dataset import Dataset
 from storewise.data.stores.vectors import VectorCache, content_hash
 from storewise.recommend.related import bought_together
-from storewise.understand.base import Encoder, TextEncoder, Vectors
+from storewise.recommend.retrieve.spectral import spectral_start
+from storewise.understand.base import Encoder, TextEncoder, Vectors, unit
 from storewise.understand.projection import Pairs, Projection, ProjectionConfig
 from storewise.understand.text import packaged
 from storewise.understand.text.tfidf import TfidfSvd
@@ -38,7 +39,9 @@ class ContentConfig(Config):
     """How products become vectors. ``encoder``: a component, ``auto`` for what suits language and installation,
     ``none`` to leave content out. ``config``: the encoder's own. ``photos``: a folder of photos, each named by the
     catalogue's ``image`` or by the product's id; ``photo_encoder`` reads them. ``projection``: of the joint vectors;
-    its size is what lists are made with. ``neighbours``: pairs a product gives it to learn from, at most."""
+    its size is what lists are made with. ``neighbours``: pairs a product gives it to learn from, at most.
+    ``behaviour_size``: dimensions of a block of who bought what beside text and photo, 0 for none: what is alike then
+    also is what the same people buy, and a product without buyers is placed by the rest."""
 
     encoder: str = "auto"
     config: dict[str, Any] = Field(default_factory=dict)
@@ -47,6 +50,7 @@ class ContentConfig(Config):
     photo_config: dict[str, Any] = Field(default_factory=dict)
     projection: ProjectionConfig = ProjectionConfig()
     neighbours: int = Field(default=10, ge=0, le=100)
+    behaviour_size: int = Field(default=0, ge=0, le=512)
 
 
 @dataclass(frozen=True)
@@ -203,6 +207,15 @@ def behaviour_pairs(dataset: Dataset, most: int) -> Pairs:
     return np.unique(pairs, axis=0)
 
 
+def behaviour_block(dataset: Dataset, size: int, rng: np.random.Generator) -> Vectors:
+    """(n, size) unit vectors of the products by who bought them: the leading singular vectors of the interactions
+    with rows and columns divided by the roots of their counts. Products of fewer than two customers are zero."""
+    noise = rng.standard_normal((dataset.n_products, size)).astype(np.float32)
+    found = spectral_start(dataset.interactions.matrix, noise, rounds=4)
+    found[dataset.interactions.popularity < 2] = 0
+    return unit(found)
+
+
 def joint(
     dataset: Dataset,
     blocks: Mapping[str, Vectors],
@@ -214,6 +227,9 @@ def joint(
     """The joint vectors (n, size) of all products, learned on what the dataset's behaviour puts together."""
     model = Projection(config.projection)
     pairs = behaviour_pairs(dataset, config.neighbours)
+    if config.behaviour_size:
+        known = behaviour_block(dataset, config.behaviour_size, spawn(seed, "content", "behaviour"))
+        blocks = {**blocks, "behaviour": known}
     model.train(blocks, pairs, rng=spawn(seed, "content", "projection"), progress=progress)
     return model(blocks), model
 
