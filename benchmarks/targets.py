@@ -163,6 +163,8 @@ QUALITY = (
         (
             Goal("kept", 0.99),
             Goal("speed", 2.0),
+            Goal("kept", 0.95, model="distilled, 1 layer, int8"),
+            Goal("speed", 8.0, model="distilled, 1 layer, int8"),
             Goal("kept", 0.95, model="static student"),
             Goal("speed", 8.0, model="static student"),
         ),

@@ -34,7 +34,13 @@ def test_every_way_is_measured_beside_float(
     report = run("compression", inputs, minutes=1, seed=1)
     rows = {row["model"]: row for row in report["rows"]}
     assert [row["model"] for row in report["rows"] if row["selected"]] == ["int8"]
-    assert {"float32", "int8", "int8, words of the shop", "static student"} <= set(rows)
+    assert {
+        "float32",
+        "int8",
+        "int8, words of the shop",
+        "static student",
+        "distilled, 1 layer, int8",
+    } <= set(rows)
     exact = rows["float32"]["metrics"]
     assert exact["kept"] == exact["speed"] == {"value": 1.0, "low": 1.0, "high": 1.0}
     int8 = rows["int8"]["metrics"]

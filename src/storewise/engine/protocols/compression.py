@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import tempfile
 import time
 from collections.abc import Sequence
@@ -23,6 +24,7 @@ from storewise.metrics import intervals
 from storewise.metrics.intervals import Interval
 from storewise.understand.base import TextEncoder, Vectors
 from storewise.understand.compress import prune
+from storewise.understand.compress.distil import DistilConfig, distil, pieces, shallow
 from storewise.understand.compress.reduce import Axes, Coded
 from storewise.understand.compress.static import StaticText
 from storewise.understand.text import bert_graph, onnx_folder, packaged
@@ -119,6 +121,8 @@ def _variants(
                            *prune.keep_layers(shape, weights, layers), tokenizer, True))  # fmt: skip
     assert isinstance(teacher, OnnxText)
     made += _students(teacher, made[1], texts, data.queries, progress)
+    if source.is_dir() and importlib.util.find_spec("torch") is not None:
+        made.append(_distilled(source, teacher, made[1], texts, data.queries, folder, progress))
     return made + _shorter(made[1])
 
 
@@ -146,6 +150,27 @@ def _students(
     mixed = Variant("static student, queries by int8", found.products, whole.queries, size + whole.model_bytes,
                     found.vector_bytes, student)  # fmt: skip
     return [found, mixed]
+
+
+def _distilled(
+    source: Path, teacher: OnnxText, whole: Variant, texts: Sequence[str], queries: Sequence[str], folder: Path,
+    progress: Progress,
+) -> Variant:  # fmt: skip
+    """One layer that has learned the int8 model's vectors of the catalogue and of pieces of its texts."""
+    from storewise.understand.finetune.folder import write_onnx
+    from storewise.understand.finetune.tower import Tower
+
+    config, seed = DistilConfig(), 0
+    parts = pieces(texts, config.pieces, np.random.default_rng(seed))
+    student = shallow(Tower.load(source), config.layers)
+    wanted = np.concatenate([whole.products, teacher(parts)])
+    distil(student, [*texts, *parts], wanted, config, seed=seed, progress=progress)
+    write_onnx(folder / "distilled", student, {})
+    size = sum(
+        (folder / "distilled" / name).stat().st_size for name in (onnx_folder.MODEL, onnx_folder.TOKENIZER)
+    )
+    encoder = OnnxText(OnnxTextConfig(folder=folder / "distilled", threads=1))
+    return _encoded("distilled, 1 layer, int8", encoder, texts, queries, size, progress)
 
 
 def _shorter(whole: Variant) -> list[Variant]:

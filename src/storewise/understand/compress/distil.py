@@ -26,7 +26,7 @@ class DistilConfig(Config):
     """``layers`` of the teacher that the student starts from, None for its last. ``pieces``: of each text."""
 
     layers: tuple[int, ...] | None = None
-    steps: int = Field(default=800, ge=1)
+    steps: int = Field(default=400, ge=1)
     batch_size: int = Field(default=96, ge=2)
     learning_rate: float = Field(default=1e-3, gt=0)
     pieces: int = Field(default=1, ge=0)
