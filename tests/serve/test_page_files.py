@@ -26,7 +26,8 @@ def client() -> TestClient:
 
 
 def strings(language: str) -> dict[str, str]:
-    return dict(STRING.findall((STATIC / "strings" / f"{language}.js").read_text(encoding="utf-8")))
+    files = (STATIC / "strings" / name for name in (f"{language}.js", f"known_{language}.js"))
+    return dict(pair for file in files for pair in STRING.findall(file.read_text(encoding="utf-8")))
 
 
 def test_the_page_allows_only_its_own_files(client: TestClient) -> None:

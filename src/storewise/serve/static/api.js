@@ -84,6 +84,12 @@ export async function recommendations(shopper, filters, signal) {
   return { notes: [], ...data, ms };
 }
 
+/** Products for a shopper's words under the same filters, with the milliseconds from question to answer. */
+export async function searchShop(q, filters, signal) {
+  const { data, ms } = await call("/v1/search", { query: { q, ...filters, n: 24, lang: language() }, signal });
+  return { notes: [], ...data, ms };
+}
+
 /** Tells the server what a shopper did; resolves when it is on disk. */
 export async function sendEvent(shopper, kind, item, position) {
   const priced = item.price_minor !== null && item.price_minor !== undefined && kind === "purchase";
@@ -111,6 +117,7 @@ export const searchProducts = (q, signal) => get("/v1/products", { q, n: 8 }, si
 export const product = (productId, signal) => get(`/v1/products/${id(productId)}`, {}, signal);
 export const similar = (productId, signal) => get(`/v1/products/${id(productId)}/similar`, { n: 8 }, signal);
 export const boughtTogether = (productId, signal) => get(`/v1/products/${id(productId)}/bought-together`, { n: 8 }, signal);
+export const neighbourhood = (productId, signal) => get(`/v1/products/${id(productId)}/graph`, { n: 6 }, signal);
 export const snapshot = (signal) => get("/v1/snapshot", {}, signal);
 export const alive = () => get("/healthz");
 

@@ -11,15 +11,22 @@ const REASON_ICONS = {
   popular: "popular",
   popular_in: "popular",
   similar_customers: "people",
+  similar_content: "alike",
+  words: "search",
+  meaning: "meaning",
   taste: "taste",
   fallback: "popular",
 };
+const BY_CONTENT = "retrieve.content.v1"; // gives what too few have bought to be known by its buyers
 export const ACTIONS = [["view", "view", "view"], ["cart", "cart", "cart"], ["purchase", "buy", "buy"]];
+
+/** Products of the content retriever are new ones among those of another; where it serves alone, it says nothing of that. */
+export const isMixed = (items) => items.some(({ source }) => source?.startsWith("retrieve.") && source !== BY_CONTENT);
 
 /** A reason repeats a title of the data in quotes: read it as calmly as the titles. */
 export const calmReason = (text) => String(text ?? "").replace(/([“"「『《])([^”"」』》]+)([”"」』》])/g, (_, a, b, c) => a + calm(b) + c);
 
-export function card(item, { act, open, change }) {
+export function card(item, { act, open, change, mixed = false }) {
   const title = calm(item.title) || item.product_id;
   const place = item.position + 1;
   const state = change?.fresh.has(item.product_id) ? "fresh" : change?.moved.has(item.product_id) ? "moved" : "";
@@ -31,7 +38,7 @@ export function card(item, { act, open, change }) {
       "div",
       { class: "card-body" },
       h("h3", {}, h("button", { type: "button", class: "open", "data-act": "open", title, onclick: () => open(item.product_id) }, title)),
-      h("p", { class: "facts" }, h("b", { class: "price" }, money(item.price_minor, item.currency) ?? t("product.noPrice")), item.category && h("span", { class: "category" }, capital(item.category))),
+      h("p", { class: "facts" }, h("b", { class: "price" }, money(item.price_minor, item.currency) ?? t("product.noPrice")), mixed && item.source === BY_CONTENT && h("span", { class: "tag new", title: t("list.newHelp") }, t("list.newProduct")), item.category && h("span", { class: "category" }, capital(item.category))),
       item.reason && h("p", { class: "reason" }, icon(REASON_ICONS[item.reason.kind] ?? "star"), h("span", {}, calmReason(item.reason.text))),
     ),
     actions(item, act, item.position),

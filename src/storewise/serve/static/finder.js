@@ -14,6 +14,8 @@ export function productFinder({ open, signal }) {
     type: "search",
     autocomplete: "off",
     spellcheck: "false",
+    placeholder: t("finder.hint"),
+    title: t("finder.hint"),
     "aria-controls": "found",
     oninput: typed,
     onclick: () => show(found.childElementCount > 0),

@@ -2,10 +2,11 @@
 
 import * as api from "./api.js";
 import { h, put } from "./dom.js";
-import { card, moveCards, placesOf } from "./card.js";
+import { card, isMixed, moveCards, placesOf } from "./card.js";
 import { productFinder } from "./finder.js";
 import { filterBar } from "./filters.js";
 import { calm, milliseconds, t, tOr } from "./i18n.js";
+import { nothingFound, searchBox, understood } from "./search.js";
 import { shortId } from "./shopper.js";
 import { empty, problem, waiting } from "./states.js";
 
@@ -21,14 +22,17 @@ export function compare(before, after) {
 
 export function listPanel({ act, open, signal }) {
   const title = h("h1", { id: "list-title", tabindex: "-1" });
-  const answered = h("div", { class: "answered" });
+  const answered = h("div", { class: "answered", role: "status" });
   const note = h("div", { class: "change", role: "status" });
-  const grid = h("div", { class: "grid" });
+  const grid = h("div", { class: "grid", id: "list-grid" });
+  const search = searchBox({ changed: () => turn() });
+  const lead = h("p", { class: "quiet" }, t("list.act"));
   const filters = filterBar({ changed: () => load(), signal });
   const element = h(
     "section",
     { class: "list", "aria-labelledby": "list-title" },
-    h("div", { class: "list-head" }, title, h("p", { class: "quiet" }, t("list.act"))),
+    search.element,
+    h("div", { class: "list-head" }, title, lead),
     filters.element,
     answered,
     note,
@@ -43,16 +47,31 @@ export function listPanel({ act, open, signal }) {
   function show(next) {
     shopper = next;
     ids = [];
-    title.textContent = next.kind === "visitor" ? t("list.forVisitor") : t("list.forCustomer", { id: shortId(next.id) });
-    title.title = next.id;
+    return turn();
+  }
+
+  /** From the list to a search or back: nothing of what stood here stays. */
+  function turn() {
+    const q = search.words();
+    ids = [];
+    head(q);
     put(note);
     put(answered);
     put(grid, waiting("cards", 8));
     return load();
   }
 
+  function head(q) {
+    const own = shopper.kind === "visitor" ? t("list.forVisitor") : t("list.forCustomer", { id: shortId(shopper.id) });
+    title.textContent = q ? t("search.title", { q }) : own;
+    title.title = q || shopper.id;
+    title.classList.toggle("long", q.length > 40);
+    lead.textContent = t(q ? "search.lead" : "list.act");
+  }
+
   /** The same shopper after an action: cards glide to their places, changes are marked and counted. */
   async function after(action) {
+    if (search.words()) return put(note, doneNote(action)); // what was found doesn't depend on who asks
     const before = ids;
     const answer = await load({ before });
     if (answer) put(note, changeNote(action, answer, compare(before, ids)));
@@ -63,9 +82,11 @@ export function listPanel({ act, open, signal }) {
     grid.setAttribute("aria-busy", "true");
     if (!before) put(note);
     try {
-      const answer = await api.recommendations(shopper, filters.values(), signal);
+      const q = search.words();
+      const answer = await (q ? api.searchShop(q, filters.values(), signal) : api.recommendations(shopper, filters.values(), signal));
       if (asked !== latest) return null;
-      render(answer, before);
+      if (q) renderFound(answer, q);
+      else render(answer, before);
       return answer;
     } catch (error) {
       if (asked === latest) problem(grid, error, () => load());
@@ -80,12 +101,22 @@ export function listPanel({ act, open, signal }) {
     const places = placesOf(grid);
     ids = answer.items.map((item) => item.product_id);
     filters.learn(answer.items);
-    put(answered, answer.items.length > 0 && answeredBy(answer));
+    put(answered, answer.items.length > 0 && answeredBy(answer), rulesNote(answer.rules));
     if (!ids.length) return put(grid, nothing());
     const change = before && compare(before, ids);
-    put(grid, answer.items.map((item) => card(item, { act, open, change })));
+    const mixed = isMixed(answer.items);
+    put(grid, answer.items.map((item) => card(item, { act, open, change, mixed })));
     if (before) moveCards(grid, places);
     if (focus) (grid.querySelector(focus) ?? title).focus({ preventScroll: true });
+  }
+
+  /** Finds are no places of the list: what is done with them is sent without one. */
+  function renderFound(answer, q) {
+    filters.learn(answer.items);
+    put(answered, understood(answer));
+    const ways = { filtered: filters.active(), clearFilters: () => filters.clear(), clearSearch: () => search.clear() };
+    const does = (kind, item) => act(kind, item);
+    put(grid, answer.items.length ? answer.items.map((item) => card(item, { act: does, open })) : nothingFound(q, ways));
   }
 
   function nothing() {
@@ -118,6 +149,22 @@ function answeredBy({ step, notes, ms, snapshot }) {
     notes.map((one) => h("span", { class: "tag warn" }, one)),
   ];
 }
+
+/** The shop's own rules that took products out of this list or moved them. */
+function rulesNote(rules) {
+  const bound = (rules ?? []).filter((one) => one.products > 0);
+  if (!bound.length) return null;
+  const moved = (one) => one.action === "prefer" || one.action === "avoid";
+  return h(
+    "details",
+    { class: "rules" },
+    h("summary", {}, t("rules.title", { n: bound.length })),
+    h("ul", {}, bound.map((one) => h("li", {}, h("span", {}, one.text), " ", h("span", { class: "tag" }, t(moved(one) ? "rules.moved" : "rules.removed", { n: one.products }))))),
+  );
+}
+
+const doneNote = ({ kind, item, stored }) =>
+  h("div", { class: "change-note same" }, h("b", {}, tOr(`list.after.${kind}`, "").replace("{title}", calm(item.title))), h("span", { class: "quiet" }, t("search.stored", { stored: milliseconds(stored) })));
 
 function changeNote({ kind, item, stored }, { ms }, { fresh, moved }) {
   const parts = [

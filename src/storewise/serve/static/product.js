@@ -1,8 +1,10 @@
 /** One product in a drawer: its facts, what is bought with it and what is like it; links lead on inside the drawer. */
 
 import * as api from "./api.js";
+import { attributes } from "./attributes.js";
 import { actions } from "./card.js";
 import { h, icon, put } from "./dom.js";
+import { neighbourhood } from "./graph.js";
 import { calm, capital, money, number, t } from "./i18n.js";
 import { problem, waiting } from "./states.js";
 import { tile } from "./tile.js";
@@ -53,7 +55,9 @@ export function productDrawer({ act, signal }) {
     };
     const together = section("product.together", "product.togetherHelp", () => api.boughtTogether(one.product_id, signal), basketFacts);
     const alike = section("product.similar", "product.similarHelp", () => api.similar(one.product_id, signal), likeness);
-    put(body, h("div", { class: "picture" }, tile(one)), facts(one), actions(one, record), recorded, details(one), together, alike);
+    const known = attributes(one);
+    const around = neighbourhood(one, { open, signal });
+    put(body, h("div", { class: "picture" }, tile(one)), facts(one, known), actions(one, record), recorded, details(one), known.section, alike, together, around);
     element.scrollTop = 0;
   }
 
@@ -84,9 +88,12 @@ const basketFacts = (item) => [
   Number.isFinite(item.lift) && t("product.lift", { x: number(item.lift, 1) }),
 ];
 
-const likeness = (item) => [Number.isFinite(item.score) && t("product.match", { x: number(item.score, 2) })];
+const likeness = (item) => [
+  item.by === "content" ? t("product.byContent") : item.by === "customers" && t("product.byCustomers"),
+  Number.isFinite(item.score) && t("product.match", { x: number(item.score, 2) }),
+];
 
-function facts(one) {
+function facts(one, { mark, note }) {
   const parts = [
     one.category && capital(one.category),
     Number.isFinite(one.customers) && t("product.customers", { n: one.customers }),
@@ -95,15 +102,15 @@ function facts(one) {
   return h(
     "div",
     { class: "product-facts" },
-    h("h2", { id: "product-title" }, calm(one.title) || one.product_id),
+    h("h2", { id: "product-title" }, mark(one.title || one.product_id, "title")),
     h("p", { class: "facts" }, h("b", { class: "price" }, money(one.price_minor, one.currency) ?? t("product.noPrice")), one.active === false && h("span", { class: "tag warn" }, t("product.inactive"))),
     h("p", { class: "quiet" }, parts.join(" · ")),
-    one.description && h("p", { class: "description" }, one.description),
+    one.description && h("p", { class: "description" }, mark(one.description, "description")),
+    note,
   );
 }
 
 function details(one) {
   const rows = [["product.id", one.product_id], ["product.brand", one.brand]].filter(([, value]) => value).map(([key, value]) => [t(key), value]);
-  rows.push(...Object.entries(one.attributes ?? {}).map(([name, value]) => [name, typeof value === "object" ? JSON.stringify(value) : String(value)]));
   return h("dl", { class: "details" }, rows.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));
 }

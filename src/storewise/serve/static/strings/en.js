@@ -1,5 +1,8 @@
 /** English. Every key is in zh.js too; a test compares them. */
+import known from "./known_en.js";
+
 export default {
+  ...known,
   "app.tagline": "What each shopper sees, and why",
   "app.skip": "Skip to content",
   "app.views": "Views",
@@ -93,8 +96,30 @@ export default {
   "step.popular_in_category.help": "A part was missing or had nothing to say: what sells in the category.",
   "step.popular.help": "A part was missing or had nothing to say: what sells in the shop.",
 
-  "finder.label": "Find a product",
-  "finder.none": "No product has these words.",
+  "search.label": "Search the shop",
+  "search.hint": "What a shopper would type, typos included",
+  "search.clear": "Clear the search",
+  "search.title": "Search: “{q}”",
+  "search.lead": "What any shopper finds with these words, and why.",
+  "search.found": "{n} found",
+  "search.best": "{n} found, the best {shown} shown",
+  "search.corrected": "“{word}” read as “{found}”",
+  "search.unknown": "“{word}” stands in no product",
+  "search.none": "Nothing found for “{q}”",
+  "search.noneText": "Try fewer or more general words, or another spelling.",
+  "search.noneFiltered": "The filters apply to the search too. Clear them, or try fewer or more general words.",
+  "search.stored": "stored in {stored}",
+
+  "list.newProduct": "New product",
+  "list.newHelp": "Too few have bought it to say who likes it: recommended by what it is.",
+  "rules.title": "{n} rules of the shop at work",
+  "rules.title.one": "1 rule of the shop at work",
+  "rules.removed": "{n} held back",
+  "rules.moved": "{n} moved",
+
+  "finder.label": "Open a product",
+  "finder.hint": "Title or id, also not for sale",
+  "finder.none": "No title or id has these words.",
 
   "filter.title": "Filters",
   "filter.category": "Category",
@@ -124,13 +149,16 @@ export default {
   "product.together": "Bought together",
   "product.togetherHelp": "In the same basket more often than by chance",
   "product.similar": "Similar",
-  "product.similarHelp": "Bought by the same customers",
+  "product.similarHelp": "Bought by the same customers; where too few did, similar in content",
   "product.none": "Too few purchases to say.",
   "product.baskets": "in {n} baskets together",
   "product.baskets.one": "in 1 basket together",
   "product.lift": "{x}× chance",
   "product.match": "match {x}",
   "product.recorded": "Recorded. The list behind is already new.",
+
+  "product.byCustomers": "bought by the same customers",
+  "product.byContent": "similar in content",
 
   "eval.title": "Which model is best, and how sure is that?",
   "eval.intro": "Every model ranks all products for customers whose later purchases it hasn’t seen. Points are means over customers, whiskers are 95 % intervals.",

@@ -1,5 +1,8 @@
 /** 中文。每个键在 en.js 中都有；由测试比对。 */
+import known from "./known_zh.js";
+
 export default {
+  ...known,
   "app.tagline": "每位顾客看到什么，为什么",
   "app.skip": "跳到正文",
   "app.views": "视图",
@@ -90,8 +93,29 @@ export default {
   "step.popular_in_category.help": "有环节缺失或无话可说：改用该类别的畅销商品。",
   "step.popular.help": "有环节缺失或无话可说：改用全店的畅销商品。",
 
-  "finder.label": "查找商品",
-  "finder.none": "没有包含这些词的商品。",
+  "search.label": "搜索商品",
+  "search.hint": "像顾客一样输入，有错字也没关系",
+  "search.clear": "清除搜索",
+  "search.title": "搜索：“{q}”",
+  "search.lead": "任何顾客用这些词能找到的商品，以及原因。",
+  "search.found": "找到 {n} 件",
+  "search.best": "找到 {n} 件，显示最相关的 {shown} 件",
+  "search.corrected": "“{word}”按“{found}”理解",
+  "search.unknown": "没有商品含“{word}”",
+  "search.none": "没有找到“{q}”",
+  "search.noneText": "请减少词语、换用更笼统的词，或换一种写法。",
+  "search.noneFiltered": "筛选条件对搜索同样有效。请清除筛选，或换用更少、更笼统的词。",
+  "search.stored": "写入用时 {stored}",
+
+  "list.newProduct": "新品",
+  "list.newHelp": "购买的人太少，还看不出谁喜欢：依据商品内容推荐。",
+  "rules.title": "有 {n} 条店铺规则生效",
+  "rules.removed": "{n} 件未推荐",
+  "rules.moved": "{n} 件调整位置",
+
+  "finder.label": "打开商品",
+  "finder.hint": "标题或编号，含已下架",
+  "finder.none": "没有标题或编号包含这些词。",
 
   "filter.title": "筛选",
   "filter.category": "类别",
@@ -120,12 +144,15 @@ export default {
   "product.together": "一起购买",
   "product.togetherHelp": "同一次购物中出现的次数高于偶然",
   "product.similar": "相似商品",
-  "product.similarHelp": "被同一批顾客购买",
+  "product.similarHelp": "被同一批顾客购买；购买太少时，按内容相似",
   "product.none": "购买记录太少，无法判断。",
   "product.baskets": "同时出现在 {n} 个购物篮中",
   "product.lift": "偶然的 {x} 倍",
   "product.match": "匹配度 {x}",
   "product.recorded": "已记录，后面的列表已经更新。",
+
+  "product.byCustomers": "被同一批顾客购买",
+  "product.byContent": "内容相似",
 
   "eval.title": "哪个模型最好，有多大把握？",
   "eval.intro": "每个模型都为顾客对全部商品排序，而这些顾客之后的购买它没有见过。圆点是顾客的平均值，横线是 95% 置信区间。",
