@@ -24,6 +24,8 @@ QUIET = [
 ]
 CUSTOMER = {"en": 5, "zh": 7}  # of the sample: neither the longest history nor the shortest
 BOUGHT = 2  # which product of the list
+QUERY = "red lampshde for kitchn"  # with typos, since they are forgiven
+SHOWN = "teacup saucer"  # its first find is opened
 
 
 def shop(page: Page, lang: str) -> None:
@@ -37,6 +39,21 @@ def shop(page: Page, lang: str) -> None:
     page.evaluate("scrollTo(0, 0)")
 
 
+def search(page: Page, out: Path, lang: str) -> None:
+    """What is found for words with typos, and one find with its attributes and its neighbourhood."""
+    page.fill("#search", QUERY)
+    page.wait_for_selector(".found-count")
+    save(page, out / f"page-search-{lang}.png")
+    page.fill("#search", SHOWN)
+    page.wait_for_function("words => document.querySelector('h1').textContent.includes(words)", arg=SHOWN)
+    page.wait_for_selector(".found-count")
+    page.locator(".card .open").first.click()
+    page.wait_for_selector(".graph-drawing")
+    page.set_viewport_size({"width": 1440, "height": 1500})
+    save(page, out / f"page-product-{lang}.png", of=".drawer")
+    page.set_viewport_size(VIEWPORT)
+
+
 def take(browser: Browser, address: str, lang: str, out: Path) -> None:
     """The three views in one language."""
     page = browser.new_context(viewport=VIEWPORT, device_scale_factor=1).new_page()
@@ -44,15 +61,17 @@ def take(browser: Browser, address: str, lang: str, out: Path) -> None:
     page.wait_for_selector(".card")
     shop(page, lang)
     save(page, out / f"page-{lang}.png")
+    search(page, out, lang)
     for view, ready in (("evaluation", ".forest svg"), ("quality", ".bar")):
         page.goto(f"{address}/?lang={lang}#{view}")
         page.wait_for_selector(ready)
         save(page, out / f"page-{view}-{lang}.png")
 
 
-def save(page: Page, path: Path) -> None:
+def save(page: Page, path: Path, *, of: str | None = None) -> None:
+    """The window, or one element of it."""
     page.wait_for_timeout(900)  # cards have glided to their places
-    page.screenshot(path=path)
+    (page if of is None else page.locator(of)).screenshot(path=path)
     print(path)
 
 

@@ -159,10 +159,10 @@ def test_a_product_opens_with_what_goes_with_it(visit: Any) -> None:
     opener.click()
     together = api(visit, f"/v1/products/{product}/bought-together?n=8")["items"]
     similar = api(visit, f"/v1/products/{product}/similar?n=8")["items"]
-    expect(page.locator(".related").nth(0).locator("li")).to_have_count(len(together))
-    expect(page.locator(".related").nth(1).locator("li")).to_have_count(len(similar))
-    assert together[0]["title"] in page.locator(".related").nth(0).inner_text()
-    page.locator(".related").nth(0).get_by_role("button").first.click()
+    expect(page.locator(".related.goods").nth(0).locator("li")).to_have_count(len(together))
+    expect(page.locator(".related.goods").nth(1).locator("li")).to_have_count(len(similar))
+    assert together[0]["title"] in page.locator(".related.goods").nth(0).inner_text()
+    page.locator(".related.goods").nth(0).get_by_role("button").first.click()
     expect(page.locator("#product-title")).to_have_text(together[0]["title"])
     page.get_by_role("button", name="Back").click()
     expect(page.locator("#product-title")).to_contain_text(opener.inner_text())
@@ -225,6 +225,6 @@ def test_any_product_is_found_by_its_words(visit: Any) -> None:
     expect(page.locator(".drawer")).to_be_visible()
     page.keyboard.press("Escape")
     page.fill("#product-find", "nothing has these words")
-    expect(page.locator(".found")).to_contain_text("No product has these words.")
+    expect(page.locator(".found")).to_contain_text("No title or id has these words.")
     page.keyboard.press("Escape")
     expect(page.locator(".found")).not_to_be_visible()

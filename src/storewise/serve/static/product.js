@@ -57,7 +57,7 @@ export function productDrawer({ act, signal }) {
     const alike = section("product.similar", "product.similarHelp", () => api.similar(one.product_id, signal), likeness);
     const known = attributes(one);
     const around = neighbourhood(one, { open, signal });
-    put(body, h("div", { class: "picture" }, tile(one)), facts(one, known), actions(one, record), recorded, details(one), known.section, alike, together, around);
+    put(body, h("div", { class: "picture" }, tile(one)), facts(one, known), actions(one, record), recorded, details(one), known.section, together, alike, around);
     element.scrollTop = 0;
   }
 
@@ -66,7 +66,7 @@ export function productDrawer({ act, signal }) {
     const fetchRows = () => ask().then(({ items }) => put(rows, items.length ? h("ul", { class: "rows" }, items.map((item) => line(item, about))) : h("p", { class: "quiet" }, t("product.none"))));
     const start = () => fetchRows().catch((error) => problem(rows, error, start));
     start();
-    return h("section", { class: "related" }, h("h3", {}, t(titleKey)), h("p", { class: "quiet" }, t(helpKey)), rows);
+    return h("section", { class: "related goods" }, h("h3", {}, t(titleKey)), h("p", { class: "quiet" }, t(helpKey)), rows);
   }
 
   function line(item, about) {
