@@ -65,7 +65,10 @@ class TwoTower(_Stateless):
     def __post_init__(self) -> None:
         counts = np.bincount(self.examples.wanted, minlength=len(self.titles))
         self._log_q = np.log(np.maximum(counts, 1) / len(self.examples)).astype(np.float32)
-        told = [bool(h) and bool(self.titles[j]) for h, j in zip(self.histories, self.examples.wanted, strict=True)]
+        told = [
+            bool(h) and bool(self.titles[j])
+            for h, j in zip(self.histories, self.examples.wanted, strict=True)
+        ]
         self._told = np.flatnonzero(told)
 
     def loss(self, tower: Tower, rng: np.random.Generator) -> Any:
@@ -146,7 +149,9 @@ def logits(tower: Tower, firsts: Ids, seconds: Ids) -> Any:
         kinds[row, start : len(ids)] = 1
     given = {"input_ids": tokens, "attention_mask": mask, "token_type_ids": kinds}
     with torch.autocast("cpu", torch.bfloat16, enabled=tower.bf16):
-        hidden = tower.model(**{name: torch.from_numpy(value) for name, value in given.items()}).last_hidden_state
+        hidden = tower.model(
+            **{name: torch.from_numpy(value) for name, value in given.items()}
+        ).last_hidden_state
     weight = torch.from_numpy(mask)[:, :, None].float()
     return tower.project((hidden.float() * weight).sum(1) / weight.sum(1))[:, 0]
 
@@ -168,5 +173,7 @@ def pair_scores(
         for start in (progress or Silent()).track(starts, label=label or "reading pairs", total=len(starts)):
             part = order[start : start + batch_size]
             r, c = rows[part], columns[part]
-            out[r, c] = logits(tower, [histories[i] for i in r], [titles[j] for j in candidates[r, c]]).numpy()
+            out[r, c] = logits(
+                tower, [histories[i] for i in r], [titles[j] for j in candidates[r, c]]
+            ).numpy()
     return out

@@ -36,7 +36,13 @@ class Examples:
 
 
 def examples_of(
-    behaviour: Interactions, *, since: float, border: float, most: int, a_customer: int, rng: np.random.Generator
+    behaviour: Interactions,
+    *,
+    since: float,
+    border: float,
+    most: int,
+    a_customer: int,
+    rng: np.random.Generator,
 ) -> Examples:
     """Up to ``most`` events of [``since``, ``border``) drawn at random, at most ``a_customer`` of one customer.
 
@@ -51,7 +57,9 @@ def examples_of(
     known = behaviour.select(behaviour.at < border)
     first = np.zeros(len(known), bool)
     # Rows are sorted by customer and time, so that the first of each pair is the earliest.
-    first[np.unique(known.customers.astype(np.int64) * known.n_products + known.products, return_index=True)[1]] = True
+    first[
+        np.unique(known.customers.astype(np.int64) * known.n_products + known.products, return_index=True)[1]
+    ] = True
     starts = known.indptr[known.customers]
     new_moment = np.ones(len(known), bool)
     new_moment[1:] = (np.diff(known.at) > 0) | (np.diff(known.customers) > 0)
@@ -108,7 +116,9 @@ def negatives_of(
     share = np.cumsum(popularity + 1e-9)
     found = np.empty((len(examples), hard + random), np.int64)
     for row, wanted in enumerate(examples.wanted):
-        bought = set(examples.bought.indices[examples.bought.indptr[row] : examples.bought.indptr[row + 1]].tolist())
+        bought = set(
+            examples.bought.indices[examples.bought.indptr[row] : examples.bought.indptr[row + 1]].tolist()
+        )
 
         def allowed(product: int, wanted: int = int(wanted), bought: set[int] = bought) -> bool:
             return product >= 0 and product not in bought and bool(text_of[product] != text_of[wanted])
