@@ -233,6 +233,6 @@ QUALITY = (
             Goal("ndcg gained", None, model="id + two-tower"),
             Goal("ndcg gained", None, model="id + cross-encoder"),
         ),
-        minutes=2,
+        minutes=4,
     ),
 )
