@@ -213,4 +213,28 @@ QUALITY = (
         (Goal("ndcg@10", None), Goal("ndcg gained", 0.0, model="behaviour and text")),
         minutes=8,
     ),
+    Quality(
+        "text-ranking",
+        "text-ranking",
+        "Online Retail II, histories read as text beside ids",
+        None,
+        (
+            Goal("ndcg@10", None),
+            Goal("ndcg gained", None, model="id + two-tower"),
+            Goal("ndcg gained", None, model="id + cross-encoder"),
+        ),
+        minutes=5,
+    ),
+    Quality(
+        "text-ranking-movies",
+        "text-ranking",
+        "MovieLens 100K by time, histories read as text beside ids",
+        "ml-100k",
+        (
+            Goal("ndcg@10", None),
+            Goal("ndcg gained", None, model="id + two-tower"),
+            Goal("ndcg gained", None, model="id + cross-encoder"),
+        ),
+        minutes=4,
+    ),
 )
