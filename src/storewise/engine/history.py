@@ -71,18 +71,22 @@ def _over_the_same_customers(part: Dataset, whole: Dataset) -> Dataset:
 
 
 def read_history(path: Path | None) -> History:
-    """The history of an ingested shop's folder; None or a raw file: the embedded data's own loader.
+    """The history of an ingested shop's folder, or of one of MovieLens ratings (``u.data``); None or a raw file: the
+    embedded data's own loader.
 
     Raises:
         StoreError: when the folder holds no shop.
         DataError: when the file cannot be read.
     """
+    from storewise.data.sources import DEFAULT, load_source
+
+    if path is not None and (path / "u.data").is_file():
+        rated = load_source("movielens", path)
+        return History.of_tables(rated.products, rated.events.sort("at", maintain_order=True), name=path.name)
     if path is not None and path.is_dir():
         from storewise.data.stores import Store
 
         with Store.open(path, create=False) as store:
             return History.of_tables(store.products(), store.events(), name=path.name)
-    from storewise.data.sources import DEFAULT, load_source
-
     tables = load_source(DEFAULT, path)
     return History.of_tables(tables.products, tables.events.sort("at", maintain_order=True), name=DEFAULT)

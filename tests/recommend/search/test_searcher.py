@@ -139,3 +139,16 @@ def test_trees_learn_what_judgements_say_and_restore_to_the_same() -> None:
         TreeRanker()(pairs[0])
     with pytest.raises(DataError, match="No judged query"):
         TreeRanker().train(pairs, [{}] * 8, seed=1)
+
+
+def test_nothing_below_the_floor_is_found_by_meaning_alone() -> None:
+    titles = [f"lamp {i}" for i in range(40)]
+    vectors = np.eye(40, dtype=np.float32)
+    index = TextIndex.build({"title": titles})
+    asked = np.full(40, 0.1, np.float32)
+    asked[3] = 0.5
+    found = Searcher.of(index, vectors=vectors)("qqq", vector=asked)
+    assert [hit.product for hit in found.hits] == [3]
+    assert not Searcher.of(index, vectors=vectors, floor=0.55)("qqq", vector=asked).hits
+    words = Searcher.of(index, vectors=vectors, floor=0.55)("lamp 7", vector=asked, n=3)
+    assert words.hits[0].product == 7

@@ -16,10 +16,10 @@ from storewise.core.rng import spawn
 from storewise.data.dataset import Dataset
 from storewise.engine import measure, readers
 from storewise.engine.cold import texts_of
+from storewise.engine.history import read_history
 from storewise.engine.protocols import base
 from storewise.engine.protocols.inputs import Inputs
 from storewise.engine.protocols.shop import ShopByTime
-from storewise.engine.protocols.warm_text import read
 from storewise.engine.registry import component_names
 from storewise.metrics import intervals, ranking
 from storewise.recommend.choose.select import EASE, KNN, POPULAR, select
@@ -83,7 +83,7 @@ class TextRanking:
             MissingExtra: without torch, transformers or peft.
         """
         scale = min(1.0, budget_s / (0.6 * 60 * FULL_MINUTES))
-        history = read(inputs.data)
+        history = read_history(inputs.data)
         titles = list(texts_of(history.whole))
         question = ShopByTime(self.name).questions_of(history)[1]
         fold = next(iter(question.folds()))

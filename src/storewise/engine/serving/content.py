@@ -18,6 +18,7 @@ from storewise.recommend.retrieve.content import Content as ContentRetriever
 from storewise.understand.base import TextEncoder, Vectors
 from storewise.understand.neighbours import Exact, Index, index_of
 
+NONSENSE = ("qqqqzzz", "xkcd blorp", "zxcv", "wrtlmpf", "jjqx vvk", "hgfhgf")
 Mask = npt.NDArray[np.bool_]
 
 
@@ -48,6 +49,13 @@ class Content:
     def new(self, customers: int) -> Mask:
         """(n,) true for products that fewer customers than this had bought."""
         return np.asarray(self.customers < customers)
+
+    @cached_property
+    def noise(self) -> float:
+        """The largest cosine that letters without meaning have with any product, -1 without an encoder."""
+        if self.encoder is None or not len(self.text):
+            return -1.0
+        return float((self.encoder.queries(NONSENSE) @ self.text.T).max())
 
     @cached_property
     def index(self) -> Index:

@@ -26,11 +26,14 @@ def search_artifact(dataset: Dataset, facts: Mapping[str, Any]) -> Artifact:
     return Artifact(SEARCH, facts, index_of(Catalogue.of(dataset.products)).state())
 
 
-def searcher_of(found: Artifact | None, catalogue: Catalogue, vectors: Vectors | None) -> Searcher:
+def searcher_of(
+    found: Artifact | None, catalogue: Catalogue, vectors: Vectors | None, floor: float = -1.0
+) -> Searcher:
     """Search over a snapshot's catalogue. A snapshot from before search was there has no index: it is made of the
-    catalogue. ``vectors``: (n, d) of the products' texts, None: by words alone."""
+    catalogue. ``vectors``: (n, d) of the products' texts, None: by words alone. ``floor``:
+    see :class:`Searcher`."""
     index = index_of(catalogue) if found is None else TextIndex.restore(found.arrays)
-    return Searcher.of(index, vectors=vectors)
+    return Searcher.of(index, vectors=vectors, floor=floor)
 
 
 def index_of(catalogue: Catalogue) -> TextIndex:

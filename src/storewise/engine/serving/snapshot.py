@@ -159,7 +159,8 @@ def load(
     graph = graph_of(found[GRAPH]) if GRAPH in found else None
     customer_index, histories = _align(behaviour, catalogue, trained)
     content = Content.of(found[CONTENT], registry) if CONTENT in found else None
-    searcher = searcher_of(found.get(SEARCH), catalogue, None if content is None else content.text)
+    vectors, floor = (None, -1.0) if content is None else (content.text, content.noise)
+    searcher = searcher_of(found.get(SEARCH), catalogue, vectors, floor)
     return Snapshot(
         manifest.id, pipeline, manifest, name, retriever, catalogue, _rules(pipeline, catalogue), popular,
         popularity, similar, together, len(trained), histories, customer_index, searcher, private, content,

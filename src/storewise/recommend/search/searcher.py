@@ -49,6 +49,7 @@ class Found:
 @dataclass(frozen=True)
 class Searcher:
     """Answers queries over one catalogue. ``vectors``: (n_products, d) unit rows, None where there is no encoder.
+    ``floor``: a cosine that words without any meaning reach too; nothing below it is found by meaning alone.
 
     >>> searcher = Searcher.of(TextIndex.build({"title": ["Red lamp", "Blue lamp", "Shoe"]}))
     >>> [(hit.product, hit.matches[0].kind) for hit in searcher("red lampp").hits]
@@ -60,10 +61,16 @@ class Searcher:
     speller: Speller
     vectors: Floats | None = None
     config: BlendConfig = field(default_factory=BlendConfig)
+    floor: float = -1.0
 
     @classmethod
     def of(
-        cls, index: TextIndex, *, vectors: Floats | None = None, config: BlendConfig | None = None
+        cls,
+        index: TextIndex,
+        *,
+        vectors: Floats | None = None,
+        config: BlendConfig | None = None,
+        floor: float = -1.0,
     ) -> Searcher:
         """Weigh an index.
 
@@ -77,11 +84,11 @@ class Searcher:
             )
         looks = views(index.counts)
         weighed = {name: Bm25f.of(index, looks[name]) for name in TOGETHER}
-        return cls(index, weighed, Speller(index), vectors, config or BlendConfig())
+        return cls(index, weighed, Speller(index), vectors, config or BlendConfig(), floor)
 
     def with_vectors(self, vectors: Floats) -> Searcher:
         """The same search with meaning."""
-        return Searcher(self.index, self.weighed, self.speller, vectors, self.config)
+        return Searcher(self.index, self.weighed, self.speller, vectors, self.config, self.floor)
 
     def __call__(
         self,
@@ -102,7 +109,7 @@ class Searcher:
         meaning = None if vector is None or self.vectors is None else self.vectors @ vector
         found = everything.scores > 0
         if meaning is not None:
-            found |= _near(meaning)
+            found |= _near(meaning) & (meaning > self.floor)
         if eligible is not None:
             found &= eligible
         products = np.flatnonzero(found)
