@@ -11,10 +11,9 @@ from storewise.core.errors import ConfigError
 from storewise.understand.base import unit
 from storewise.understand.compress import prune
 from storewise.understand.compress.reduce import Axes, Coded
-from storewise.understand.compress.static import StaticConfig, StaticText, _ridge, check_teacher
+from storewise.understand.compress.static import StaticConfig, StaticText, _ridge
 from storewise.understand.text import bert_graph, onnx_folder
 from storewise.understand.text.onnx_text import OnnxText, OnnxTextConfig
-from storewise.understand.text.tfidf import TfidfSvd
 
 pytest.importorskip("onnxruntime", reason="needs the extra language")
 TEXTS = [
@@ -107,11 +106,6 @@ def test_codes_are_small_and_near() -> None:
     assert (unit(coded.decoded) * vectors).sum(axis=1).mean() > 0.9
     with pytest.raises(ConfigError, match="7 parts of 16"):
         Coded(vectors, parts=7)
-
-
-def test_a_teacher_without_a_tokenizer_is_refused() -> None:
-    with pytest.raises(ConfigError, match="has no tokenizer"):
-        check_teacher(TfidfSvd())
 
 
 def test_a_shallow_student_learns_the_teachers_vectors_and_is_served(tiny_bert: Path, tmp_path: Path) -> None:

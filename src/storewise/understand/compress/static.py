@@ -22,7 +22,7 @@ from scipy import sparse
 from storewise.core import artifact
 from storewise.core.component import Arrays
 from storewise.core.config import Config
-from storewise.core.errors import ConfigError, MissingExtra
+from storewise.core.errors import MissingExtra
 from storewise.core.progress import Progress, Silent
 from storewise.understand.base import TextEncoder, Vectors, unit
 from storewise.understand.text.onnx_text import OnnxTextBase
@@ -169,20 +169,3 @@ def _ridge(
         before, size = size, (rest * rest).sum(axis=0)
         direction = rest + (size / np.maximum(before, 1e-20)) * direction
     return np.asarray(found, np.float32)
-
-
-def check_teacher(teacher: Any) -> OnnxTextBase[Any]:
-    """The teacher itself.
-
-    Raises:
-        ConfigError: when it has no tokenizer to share with a student.
-    """
-    if not isinstance(teacher, OnnxTextBase):
-        raise ConfigError(
-            f"{type(teacher).__name__} has no tokenizer that a student could share.",
-            next_step="Distil from an encoder served through ONNX (minilm, e5, onnx_text).",
-        )
-    return teacher
-
-
-__all__ = ["StaticConfig", "StaticText", "check_teacher"]
