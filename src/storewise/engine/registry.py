@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache
 
-from storewise import understand
+from storewise import explore, predict, understand
 from storewise.core.registry import Registry
-from storewise.recommend import ratings, retrieve
+from storewise.recommend import rank, ratings, rerank, retrieve
 
 
 @cache
@@ -17,7 +17,8 @@ def registry() -> Registry:
     >>> "retrieve.popular.v1" in list(registry())
     True
     """
-    return Registry(retrieve.COMPONENTS, ratings.COMPONENTS, understand.COMPONENTS, plugins=True)
+    tables = (explore, predict, rank, ratings, rerank, retrieve, understand)
+    return Registry(*(package.COMPONENTS for package in tables), plugins=True)
 
 
 def component_names(models: Sequence[str], role: str) -> list[str]:
