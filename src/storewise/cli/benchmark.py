@@ -24,6 +24,11 @@ def benchmark(
     images: Annotated[Path | None, typer.Option(help="Photos: Parquet of id and bytes (labels).")] = None,
     label: Annotated[str | None, typer.Option(help="Column to predict (labels).")] = None,
     split: Annotated[str | None, typer.Option(help="Column that says train or test (labels).")] = None,
+    log: Annotated[Path | None, typer.Option(help="Logged decisions (off-policy).")] = None,
+    policy: Annotated[Path | None, typer.Option(help="The policy to be judged (off-policy).")] = None,
+    columns: Annotated[
+        str | None, typer.Option(help="Which column is which: action=item_id,reward=click (off-policy).")
+    ] = None,
     json: Annotated[Path | None, typer.Option(help="Write the report to this file.")] = None,
     models: Annotated[
         str | None, typer.Option(help="Comma-separated components; default: what the engine would choose.")
@@ -42,7 +47,19 @@ def benchmark(
 
     report = run(
         protocol,
-        Inputs(data, catalogue, judgements, train, test, images, label, split),
+        Inputs(
+            data,
+            catalogue,
+            judgements,
+            train,
+            test,
+            images,
+            label,
+            split,
+            log=log,
+            policy=policy,
+            columns=columns,
+        ),
         models=None if models is None else [name.strip() for name in models.split(",") if name.strip()],
         minutes=minutes,
         seed=seed,

@@ -23,6 +23,9 @@ class Inputs:
     images: Path | None = None
     label: str | None = None
     split: str | None = None
+    log: Path | None = None
+    policy: Path | None = None
+    columns: str | None = None
 
     def path(self, option: str) -> Path:
         """The path of an option that a protocol cannot do without.
