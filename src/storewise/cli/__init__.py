@@ -20,5 +20,6 @@ COMMANDS = {
     "graph": "storewise.cli.graph:graph",
     "rejects": "storewise.cli.rejects:rejects",
     "attributes": "storewise.cli.attributes:attributes",
+    "label": "storewise.cli.label:label",
     "tagger": "storewise.cli.tagger:tagger",
 }
