@@ -20,4 +20,5 @@ COMMANDS = {
     "graph": "storewise.cli.graph:graph",
     "rejects": "storewise.cli.rejects:rejects",
     "attributes": "storewise.cli.attributes:attributes",
+    "tagger": "storewise.cli.tagger:tagger",
 }
