@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from scipy import sparse
 
+from storewise.core import checkpoint
 from storewise.core.errors import ArtifactError, ConfigError, MissingExtra
-from storewise.understand.finetune import checkpoint, curves
+from storewise.understand.finetune import curves
 from storewise.understand.finetune.contrastive import Contrastive, ContrastiveConfig
 from storewise.understand.finetune.loop import LoopConfig, fit
 from storewise.understand.finetune.methods import METHODS, MethodConfig, adapt

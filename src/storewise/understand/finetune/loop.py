@@ -16,12 +16,13 @@ from typing import Any
 import numpy as np
 from pydantic import Field
 
+from storewise.core import checkpoint
+from storewise.core.checkpoint import Arrays, Checkpoint
 from storewise.core.config import Config, config_hash
 from storewise.core.errors import StateError
 from storewise.core.progress import Progress, Silent
 from storewise.core.rng import derive_seed, spawn
-from storewise.understand.finetune import checkpoint, curves
-from storewise.understand.finetune.checkpoint import Arrays, Checkpoint
+from storewise.understand.finetune import curves
 from storewise.understand.finetune.methods import Adapted
 from storewise.understand.finetune.objectives import Objective
 from storewise.understand.finetune.tower import Tower, require
