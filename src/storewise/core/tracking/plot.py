@@ -16,7 +16,9 @@ def plot(series: Mapping[str, tuple[Sequence[float], Sequence[float]]]) -> str:
     True
     """
     height = len(series) * (HEIGHT + GAP) + TOP
-    panels = [_panel(name, xs, ys, TOP + i * (HEIGHT + GAP)) for i, (name, (xs, ys)) in enumerate(series.items())]
+    panels = [
+        _panel(name, xs, ys, TOP + i * (HEIGHT + GAP)) for i, (name, (xs, ys)) in enumerate(series.items())
+    ]
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{LEFT + WIDTH + 20}" height="{height}" '
         f'font-family="sans-serif" font-size="11" fill="#333">{"".join(panels)}</svg>'

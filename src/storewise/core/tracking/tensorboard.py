@@ -17,7 +17,9 @@ class TensorBoard:
     def __init__(self, folder: Path, config: Mapping[str, Any], resume_at: int) -> None:
         require("tensorboard", extra="track")
         writer = require("torch.utils.tensorboard", extra="deep").SummaryWriter
-        self._writer: Any = writer(str(folder / "tensorboard"), purge_step=resume_at + 1 if resume_at else None)
+        self._writer: Any = writer(
+            str(folder / "tensorboard"), purge_step=resume_at + 1 if resume_at else None
+        )
         text = orjson.dumps(dict(config), option=orjson.OPT_INDENT_2, default=str).decode()
         self._writer.add_text("config", f"```\n{text}\n```", resume_at)
 

@@ -14,6 +14,8 @@ class WeightsAndBiases:
     """An offline run; ``wandb sync`` sends it later, when the user wants that."""
 
     def __init__(self, folder: Path, config: Mapping[str, Any], resume_at: int) -> None:
+        # An offline run sends nothing: error reports neither.
+        os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
         wandb = require("wandb", extra="track")
         settings = wandb.Settings(silent=True, console="off")
         mode = os.environ.get("WANDB_MODE", "offline")
@@ -31,4 +33,4 @@ class WeightsAndBiases:
         self._run.log({name: wandb.Table(columns=["x", "y"], data=rows)})
 
     def finish(self) -> None:
-        self._run.finish(quiet=True)
+        self._run.finish()

@@ -58,7 +58,9 @@ def reorder(rows: Histories, share: float, rng: np.random.Generator) -> Historie
     start, length = _stretch(rows, share, rng)
     places = np.broadcast_to(np.arange(rows.shape[1], dtype=np.float64), rows.shape)
     inside = (places >= start) & (places < start + length)
-    keys = np.where(inside, start + rng.random(rows.shape) * length, places + 0.5 * (places >= start + length))
+    keys = np.where(
+        inside, start + rng.random(rows.shape) * length, places + 0.5 * (places >= start + length)
+    )
     return np.take_along_axis(rows, np.argsort(keys, axis=1, kind="stable"), axis=1)
 
 

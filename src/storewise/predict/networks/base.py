@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
 from storewise.core.component import Arrays, Component
-from storewise.core.config import Config
 from storewise.core.errors import DataError
 from storewise.core.progress import Progress
-from storewise.predict.base import Contributions, Labelled, Predictor, Rows, Values
+from storewise.predict.base import Contributions, Labelled, Predictor, Rows, Trial, Values
 from storewise.predict.networks import embed, explain
 from storewise.predict.networks.embed import Embedded, Parameters
 from storewise.predict.networks.fit import Examples, LoopConfig, TrainingRun, fit
@@ -22,15 +21,15 @@ from storewise.predict.networks.inputs import Reading
 from storewise.predict.networks.ops import NumpyOps, Ops
 
 CHUNK = 8192
+HIDDEN = {"small": (32,), "middle": (64, 32), "large": (128, 64)}  # to try
 
 
-class NetworkConfig(Config):
+class NetworkConfig(LoopConfig):
     """``embedding_size``: of each category, vector and history. ``most_rows``: larger tables share rows by hashing
-    (0: never)."""
+    (0: never). The rest is of the training loop."""
 
     embedding_size: int = Field(default=8, ge=1, le=256)
     most_rows: int = Field(default=0, ge=0)
-    loop: LoopConfig = LoopConfig()
 
 
 ConfigT = TypeVar("ConfigT", bound=NetworkConfig)
@@ -46,6 +45,7 @@ class Trained(Component[ConfigT]):
         self.reading: Reading | None = None
         self.outset: dict[str, npt.NDArray[np.float32]] = {}
         self.shift: npt.NDArray[np.float64] = np.zeros(1)
+        self.best_epochs = 0.0
 
     @abstractmethod
     def initial(self, reading: Reading, rng: np.random.Generator) -> dict[str, Any]:
@@ -68,11 +68,14 @@ class Trained(Component[ConfigT]):
         examples = Examples(reading.read(rows), labels.astype(np.float32))
         later = Examples(reading.read(held[0]), held[1].astype(np.float32)) if held else None
         outcome = fit(
-            self.logits, p, examples, later, self.config.loop, weights=weights.astype(np.float32), seed=seed,
+            self.logits, p, examples, later, self.config, weights=weights.astype(np.float32), seed=seed,
             about=repr((type(self).__name__, self.config)), progress=progress, run=run or TrainingRun(),
         )  # fmt: skip
         self.reading, self.parameters, self.shift = reading, outcome.parameters, np.log(weights)
-        self.outset = explain.average(embed.embed(self.parameters, examples.inputs.part(slice(0, CHUNK)), NumpyOps()))
+        self.best_epochs = outcome.best_step / outcome.steps_an_epoch
+        self.outset = explain.average(
+            embed.embed(self.parameters, examples.inputs.part(slice(0, CHUNK)), NumpyOps())
+        )
 
     def task_logits(self, rows: Rows) -> Values:
         """(n, tasks) log odds, what weighting added taken off."""
@@ -81,8 +84,15 @@ class Trained(Component[ConfigT]):
         ops, found = NumpyOps(), []
         for start in range(0, max(len(rows), 1), CHUNK):
             inputs = self.reading.read(rows.part(np.arange(start, min(start + CHUNK, len(rows)))))
-            found.append(np.asarray(self.logits(self.parameters, embed.embed(self.parameters, inputs, ops), ops)))
+            found.append(
+                np.asarray(self.logits(self.parameters, embed.embed(self.parameters, inputs, ops), ops))
+            )
         return np.concatenate(found).astype(np.float64) - self.shift
+
+    def settled(self) -> ConfigT | None:
+        """As many epochs as were best, and no part held out."""
+        self.require(self.reading is not None)
+        return self.config.model_copy(update={"epochs": max(1, round(self.best_epochs)), "patience": 0})
 
     def state(self) -> Arrays:
         self.require(self.reading is not None)
@@ -91,13 +101,14 @@ class Trained(Component[ConfigT]):
             **{f"p.{name}": value for name, value in self.parameters.items()},
             **{f"outset.{name}": value for name, value in self.outset.items()},
             **{f"reading.{name}": value for name, value in self.reading.state().items()},
-            "shift": self.shift,
-        }
+            "shift": self.shift, "best_epochs": np.array([self.best_epochs]),
+        }  # fmt: skip
 
     def restore(self, state: Arrays) -> None:
         self.parameters, self.outset = _part(state, "p."), _part(state, "outset.")
         self.reading = Reading.of_state(_part(state, "reading."))
         self.shift = np.asarray(state["shift"])
+        self.best_epochs = float(state["best_epochs"][0])
 
 
 class SingleConfig(NetworkConfig):
@@ -111,6 +122,8 @@ SingleT = TypeVar("SingleT", bound=SingleConfig)
 
 class Network(Trained[SingleT], Predictor[SingleT]):
     """A predictor that is a network. A row's value is its probability."""
+
+    least_rows: ClassVar[int] = 5000
 
     def train(
         self,
@@ -137,6 +150,17 @@ class Network(Trained[SingleT], Predictor[SingleT]):
         positives = float(labels.mean())
         weights = np.array([((1 - positives) / positives) ** self.config.balance])
         self.learn(data.rows, labels[:, None], held, weights=weights, rng=rng, progress=progress, run=run)
+
+    @classmethod
+    def space(cls, trial: Trial) -> dict[str, Any]:
+        """Sizes and regularisation; subclasses add their own."""
+        return {
+            "embedding_size": trial.suggest_categorical("embedding_size", [4, 8, 16]),
+            "learning_rate": trial.suggest_float("learning_rate", 3e-4, 1e-2, log=True),
+            "l2": trial.suggest_float("l2", 1e-2, 100.0, log=True),
+            "dropout": trial.suggest_float("dropout", 0.0, 0.5),
+            "weight_decay": trial.suggest_float("weight_decay", 1e-6, 1e-1, log=True),
+        }
 
     def scores(self, rows: Rows) -> Values:
         return sigmoid(self.task_logits(rows)[:, 0])

@@ -8,7 +8,8 @@ import numpy as np
 from pydantic import Field
 
 from storewise.core.config import Config
-from storewise.predict.networks.base import Network, SingleConfig
+from storewise.predict.base import Trial
+from storewise.predict.networks.base import HIDDEN, Network, SingleConfig
 from storewise.predict.networks.deepfm import flat_width
 from storewise.predict.networks.embed import Embedded, Parameters
 from storewise.predict.networks.inputs import Reading
@@ -27,7 +28,17 @@ class DcnV2Config(SingleConfig):
 class DcnV2(Network[DcnV2Config]):
     """``first order + w·cross(x) + MLP(x)``: the parallel structure, x all embeddings and numbers."""
 
+    complexity: ClassVar[int] = 34
     Config: ClassVar[type[Config]] = DcnV2Config
+
+    @classmethod
+    def space(cls, trial: Trial) -> dict[str, Any]:
+        return {
+            **super().space(trial),
+            "hidden": HIDDEN[trial.suggest_categorical("hidden", list(HIDDEN))],
+            "crosses": trial.suggest_int("crosses", 1, 3),
+            "rank": trial.suggest_categorical("rank", [8, 16, 32]),
+        }
 
     def initial(self, reading: Reading, rng: np.random.Generator) -> dict[str, Any]:
         width, config = flat_width(reading, self.config.embedding_size), self.config

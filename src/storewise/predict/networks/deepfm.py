@@ -8,8 +8,9 @@ import numpy as np
 from pydantic import Field
 
 from storewise.core.config import Config
+from storewise.predict.base import Trial
 from storewise.predict.networks import fm
-from storewise.predict.networks.base import Network, SingleConfig
+from storewise.predict.networks.base import HIDDEN, Network, SingleConfig
 from storewise.predict.networks.embed import Embedded, Parameters, part_names
 from storewise.predict.networks.inputs import Reading
 from storewise.predict.networks.layers import dense_layers, first_order, mlp, pairwise
@@ -25,7 +26,15 @@ class DeepFmConfig(SingleConfig):
 class DeepFm(Network[DeepFmConfig]):
     """``FM(x) + MLP(all embeddings and numbers)``."""
 
+    complexity: ClassVar[int] = 32
     Config: ClassVar[type[Config]] = DeepFmConfig
+
+    @classmethod
+    def space(cls, trial: Trial) -> dict[str, Any]:
+        return {
+            **super().space(trial),
+            "hidden": HIDDEN[trial.suggest_categorical("hidden", list(HIDDEN))],
+        }
 
     def initial(self, reading: Reading, rng: np.random.Generator) -> dict[str, Any]:
         width = flat_width(reading, self.config.embedding_size)

@@ -8,7 +8,8 @@ import numpy as np
 from pydantic import Field
 
 from storewise.core.config import Config
-from storewise.predict.networks.base import Network, SingleConfig
+from storewise.predict.base import Trial
+from storewise.predict.networks.base import HIDDEN, Network, SingleConfig
 from storewise.predict.networks.deepfm import flat_width
 from storewise.predict.networks.embed import Embedded, Parameters
 from storewise.predict.networks.inputs import Reading
@@ -28,7 +29,16 @@ class Din(Network[DinConfig]):
     """``first order + MLP(numbers, embeddings, interest)``: for each history, interest is the attention of the
     category of the same name over it, beside the mean of the history and ``interest ⊙ category``."""
 
+    complexity: ClassVar[int] = 36
     Config: ClassVar[type[Config]] = DinConfig
+
+    @classmethod
+    def space(cls, trial: Trial) -> dict[str, Any]:
+        return {
+            **super().space(trial),
+            "hidden": HIDDEN[trial.suggest_categorical("hidden", list(HIDDEN))],
+            "softmax": trial.suggest_categorical("softmax", [False, True]),
+        }
 
     def initial(self, reading: Reading, rng: np.random.Generator) -> dict[str, Any]:
         size, config = self.config.embedding_size, self.config
@@ -48,5 +58,3 @@ class Din(Network[DinConfig]):
             interest = attention(p, f"attend.{name}", query, keys, mask, ops, softmax=self.config.softmax)
             found += [interest, interest * query]
         return first_order(p, e)[:, None] + mlp(p, "deep", ops.concat(found), ops, last=True)
-
-

@@ -17,7 +17,7 @@ from storewise.predict.networks.inputs import Inputs, Reading
 from storewise.predict.networks.ops import Ops
 
 Parameters = Mapping[str, Any]
-SPREAD = 0.05  # of embeddings at the start
+SPREAD = 0.2  # of embeddings at the start
 HISTORY = "history of "
 
 

@@ -23,12 +23,13 @@ from storewise.predict.networks.embed import HISTORY, Embedded, embed
 from storewise.predict.networks.inputs import Inputs, Reading
 from storewise.predict.networks.ops import NumpyOps, TorchOps
 
-STEPS = 32
+STEPS = 64
 NUDGE = 1e-4
 BY_DIFFERENCES = 16  # rows; for more, captum is faster where it is installed
 
 Logits = Callable[[Mapping[str, Any], Any, Any], Any]
 Leaves = dict[str, Any]
+Values = npt.NDArray[np.float64]
 How = Literal["auto", "captum", "differences"]
 
 
@@ -47,13 +48,18 @@ def contributions(
     inputs = reading.read(rows)
     here = embed(wide, Inputs(inputs.dense.astype(np.float64), *_rest(inputs)), NumpyOps())
     path = _Path(logits, wide, here, {name: np.asarray(v, np.float64) for name, v in outset.items()}, task)
-    names = (*reading.number_names, *reading.tables, *reading.vectors, *(HISTORY + h for h in reading.histories))
+    names = (
+        *reading.number_names,
+        *reading.tables,
+        *reading.vectors,
+        *(HISTORY + h for h in reading.histories),
+    )
     installed = all(importlib.util.find_spec(name) is not None for name in ("torch", "captum"))
     if how == "captum" or (how == "auto" and installed and len(rows) > BY_DIFFERENCES):
         values = _by_captum(path, parameters, reading, names)
     else:
         values = _by_differences(path, reading, names)
-    base = float(path.score(np.zeros(1), slice(0, 1))[0]) if len(rows) else float("nan")
+    base = float(path.score(np.zeros(1), np.zeros(1, np.int64))[0]) if len(rows) else float("nan")
     return Contributions(names, values, base - shift)
 
 
@@ -67,8 +73,8 @@ class _Path:
     outset: Mapping[str, npt.NDArray[np.float64]]
     task: int
 
-    def score(self, share: npt.NDArray[np.float64], rows: slice, moved: Leaves | None = None) -> Any:
-        """(n,) at ``share`` of the way; ``moved``: leaf → what is added."""
+    def score(self, share: Values, rows: npt.NDArray[np.int64], moved: Leaves | None = None) -> Any:
+        """(m,) of ``rows`` at ``share`` of the way; ``moved``: leaf → what is added."""
         at = {}
         for name, value in _leaves(self.here).items():
             part, start = value[rows], self.outset[name]
@@ -83,14 +89,14 @@ def _by_differences(path: _Path, reading: Reading, names: tuple[str, ...]) -> np
     n = len(path.here.dense)
     found = np.zeros((n, len(names)))
     points, weights = np.polynomial.legendre.leggauss(STEPS)
-    shares, weights = (points + 1) / 2, weights / 2
+    shares, rows = np.tile((points + 1) / 2, n), np.repeat(np.arange(n), STEPS)
     for column, feature in enumerate(names):
-        towards = _towards(path, leaves, reading, feature)
-        for share, weight in zip(shares, weights, strict=True):
-            at = np.full(n, share)
-            up = path.score(at, slice(0, n), {name: NUDGE * value for name, value in towards.items()})
-            down = path.score(at, slice(0, n), {name: -NUDGE * value for name, value in towards.items()})
-            found[:, column] += weight * (up - down) / (2 * NUDGE)
+        ahead = {
+            name: NUDGE * value[rows] for name, value in _towards(path, leaves, reading, feature).items()
+        }
+        up = path.score(shares, rows, ahead)
+        down = path.score(shares, rows, {name: -value for name, value in ahead.items()})
+        found[:, column] = ((up - down) / (2 * NUDGE)).reshape(n, STEPS) @ (weights / 2)
     return found
 
 
@@ -118,7 +124,9 @@ def _by_captum(
         wide = {name: mask.repeat(repeats, 1) for name, mask in masks.items()}
         at = dict(zip(order, given[: len(order)], strict=True))
         unused = sum((leaf * 0).reshape(len(leaf), -1).sum(1) for leaf in given[: len(order)])
-        return path.logits(tensors, _embedded(at, wide), ops)[:, path.task] + unused  # autograd wants all used
+        return (
+            path.logits(tensors, _embedded(at, wide), ops)[:, path.task] + unused
+        )  # autograd wants all used
 
     here = tuple(torch.from_numpy(np.asarray(leaves[name])) for name in order)
     start = tuple(

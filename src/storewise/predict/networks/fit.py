@@ -46,14 +46,14 @@ class LoopConfig(Config):
 
     epochs: int = Field(default=20, ge=1, le=10_000)
     batch_size: int = Field(default=512, ge=1)
-    learning_rate: float = Field(default=2e-3, gt=0)
+    learning_rate: float = Field(default=3e-3, gt=0)
     schedule: Literal["constant", "cosine"] = "constant"
     weight_decay: float = Field(default=1e-4, ge=0)
     l2: float = Field(default=1.0, ge=0)
     dropout: float = Field(default=0.1, ge=0, lt=1)
     unseen: float = Field(default=0.01, ge=0, lt=1)
     validations: int = Field(default=2, ge=1)
-    patience: int = Field(default=4, ge=0)
+    patience: int = Field(default=6, ge=0)
     augmentation: Augmentation = Augmentation()
     device: Literal["auto", "cpu", "cuda"] = "auto"
 
@@ -88,6 +88,7 @@ class Outcome:
     losses: list[tuple[int, float]]
     best_step: int
     steps_done: int
+    steps_an_epoch: int
 
 
 @dataclass
@@ -145,7 +146,7 @@ def fit(
         for each in runs:
             each.finish()
     kept = state.best if config.patience else _arrays(state.parameters)
-    return Outcome(kept, state.losses, state.best_step, state.step)
+    return Outcome(kept, state.losses, state.best_step, state.step, an_epoch)
 
 
 def _start(
@@ -156,10 +157,15 @@ def _start(
     device = config.device
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
-    made = {name: torch.tensor(value, device=device, requires_grad=True) for name, value in parameters.items()}
+    made = {
+        name: torch.tensor(value, device=device, requires_grad=True) for name, value in parameters.items()
+    }
     tables = [value for name, value in made.items() if name.startswith(("table.", "first."))]
     others = [value for name, value in made.items() if not name.startswith(("table.", "first."))]
-    groups = [{"params": tables, "weight_decay": 0.0}, {"params": others, "weight_decay": config.weight_decay}]
+    groups = [
+        {"params": tables, "weight_decay": 0.0},
+        {"params": others, "weight_decay": config.weight_decay},
+    ]
     optimiser = torch.optim.AdamW([g for g in groups if g["params"]], lr=config.learning_rate)
     counts = {}
     for name, rows in data.inputs.rows.items():
@@ -231,7 +237,9 @@ def _validate(state: _State, runs: list[Run]) -> None:
             part = state.held.part(slice(start, start + 8192))
             embedded = embed(state.parameters, part.inputs.to_torch(torch, state.device), ops)
             known = int(np.isfinite(part.labels).sum())
-            loss = _loss(torch, state, state.logits(state.parameters, embedded, ops), part.labels, weighted=False)
+            loss = _loss(
+                torch, state, state.logits(state.parameters, embedded, ops), part.labels, weighted=False
+            )
             total, n = total + float(loss) * known, n + known
     value = total / max(n, 1)
     if not state.losses or value < min(loss for _, loss in state.losses):

@@ -21,6 +21,7 @@ class FmConfig(SingleConfig):
 class Fm(Network[FmConfig]):
     """``b + Σ w_i x_i + Σ_{i<j} ⟨v_i, v_j⟩ x_i x_j``."""
 
+    complexity: ClassVar[int] = 30
     Config: ClassVar[type[Config]] = FmConfig
 
     def initial(self, reading: Reading, rng: np.random.Generator) -> dict[str, Any]:

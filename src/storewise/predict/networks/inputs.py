@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from storewise.core.component import Arrays
 from storewise.core.errors import DataError
-from storewise.predict.base import Rows
+from storewise.predict.base import MISSING, Rows
 
 MOST = 8.0
 SKEWED = 2.0
@@ -128,7 +128,10 @@ class Reading:
             dense.astype(np.float32),
             {name: self._rows(name, code) for name, code in codes.items()},
             {name: np.nan_to_num(rows.vectors[name].astype(np.float32)) for name in self.vectors},
-            {name: self._rows(name, rows.sequences[name][:, -most:]) for name, most in self.histories.items()},
+            {
+                name: self._rows(name, _latest(rows.sequences[name], most))
+                for name, most in self.histories.items()
+            },
         )
 
     def _rows(self, name: str, codes: npt.NDArray[np.int32]) -> Table:
@@ -171,6 +174,12 @@ class Reading:
             dict(zip(state["history_names"].tolist(), state["lengths"].tolist(), strict=True)), state["mean"], state["deviation"], state["logarithmic"],
             state["marked"],
         )  # fmt: skip
+
+
+def _latest(codes: npt.NDArray[np.int32], most: int) -> npt.NDArray[np.int32]:
+    """The latest ``most`` of each sequence, filled up on the left."""
+    kept = codes[:, -most:]
+    return np.pad(kept, ((0, 0), (most - kept.shape[1], 0)), constant_values=MISSING)
 
 
 def _text(names: tuple[str, ...]) -> npt.NDArray[np.str_]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise as pairs_of
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ FAR = 1e9
 def dense_layers(name: str, sizes: Sequence[int], rng: np.random.Generator) -> dict[str, Any]:
     """Weights of ``len(sizes) − 1`` layers, He et al. (2015)."""
     made: dict[str, Any] = {}
-    for i, (n_in, n_out) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
+    for i, (n_in, n_out) in enumerate(pairs_of(sizes)):
         made[f"{name}.{i}.w"] = rng.normal(0, np.sqrt(2 / max(n_in, 1)), (n_in, n_out)).astype(np.float32)
         made[f"{name}.{i}.b"] = np.zeros(n_out, np.float32)
     return made
