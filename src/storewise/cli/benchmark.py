@@ -24,6 +24,14 @@ def benchmark(
     images: Annotated[Path | None, typer.Option(help="Photos: Parquet of id and bytes (labels).")] = None,
     label: Annotated[str | None, typer.Option(help="Column to predict (labels).")] = None,
     split: Annotated[str | None, typer.Option(help="Column that says train or test (labels).")] = None,
+    treatment: Annotated[str | None, typer.Option(help="Column of who got which message (uplift).")] = None,
+    outcome: Annotated[str | None, typer.Option(help="Column of what came of it (uplift).")] = None,
+    control: Annotated[
+        str | None, typer.Option(help="Treatment's value of those who got none (uplift).")
+    ] = None,
+    exclude: Annotated[
+        str | None, typer.Option(help="Comma-separated columns to leave out (uplift).")
+    ] = None,
     json: Annotated[Path | None, typer.Option(help="Write the report to this file.")] = None,
     models: Annotated[
         str | None, typer.Option(help="Comma-separated components; default: what the engine would choose.")
@@ -42,7 +50,20 @@ def benchmark(
 
     report = run(
         protocol,
-        Inputs(data, catalogue, judgements, train, test, images, label, split),
+        Inputs(
+            data,
+            catalogue,
+            judgements,
+            train,
+            test,
+            images,
+            label,
+            split,
+            treatment=treatment,
+            outcome=outcome,
+            control=control,
+            exclude=exclude,
+        ),
         models=None if models is None else [name.strip() for name in models.split(",") if name.strip()],
         minutes=minutes,
         seed=seed,

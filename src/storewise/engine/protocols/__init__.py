@@ -21,6 +21,7 @@ from storewise.engine.protocols.search import Search
 from storewise.engine.protocols.shop import ShopByTime
 from storewise.engine.protocols.tagging import Tagging
 from storewise.engine.protocols.text_ranking import TextRanking
+from storewise.engine.protocols.uplift import Uplift
 from storewise.engine.protocols.user_shares import UserShares
 from storewise.engine.protocols.warm_text import WarmText
 
@@ -48,6 +49,7 @@ STUDIES: dict[str, Study] = {
         Search(),
         Tagging(),
         TextRanking(),
+        Uplift(),
         WarmText(),
     )
 }
