@@ -14,7 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field
-from scipy.special import log_softmax
+from scipy.optimize import minimize
+from scipy.special import expit, log_softmax, logit
 
 from storewise.core.config import Config
 from storewise.core.errors import DataError
@@ -27,7 +28,8 @@ from storewise.understand.labels.views import Learned, Parts, fuse, learn
 
 UNKNOWN = -1
 RARE = -2  # a label that is on too few rows to be learned
-PLAIN, PSEUDO = "from the labels", "from the labels and pseudo-labels"
+SURELY_NOT = 1e-6
+PSEUDO = "from the labels and pseudo-labels"
 
 
 class FillConfig(Config):
@@ -42,12 +44,13 @@ class FillConfig(Config):
 
 @dataclass(frozen=True)
 class Filled:
-    """``log_probabilities`` (m, k) of the m unlabelled ``rows``; an answer is given from the probability
-    ``threshold`` on (inf: never). ``held_sure``, ``held_right`` (h,): the same procedure on rows held out, with
-    its own threshold ``held_threshold``."""
+    """``log_probabilities`` (m, k) of the m unlabelled ``rows``, and the ``confidence`` (m,) that the likeliest class is
+    right; an answer is given from the confidence ``threshold`` on (inf: never). ``held_sure``, ``held_right`` (h,):
+    the same procedure on rows held out, with its own threshold ``held_threshold``."""
 
     rows: Classes
     log_probabilities: Matrix
+    confidence: npt.NDArray[np.float64]
     threshold: float
     held_sure: npt.NDArray[np.float64]
     held_right: npt.NDArray[np.bool_]
@@ -58,11 +61,6 @@ class Filled:
     def classes(self) -> Classes:
         """(m,) the likeliest class, ``UNKNOWN`` below the threshold."""
         return np.where(self.confidence >= self.threshold, self.log_probabilities.argmax(axis=1), UNKNOWN)
-
-    @property
-    def confidence(self) -> npt.NDArray[np.float64]:
-        """(m,) probability of the likeliest class."""
-        return sureness(self.log_probabilities)
 
     @property
     def held_answered(self) -> npt.NDArray[np.bool_]:
@@ -99,14 +97,16 @@ def fill(
     first = _learn(views, y, n_classes, asked, settings, seed, watching)
     n_held = len(parts.test) + len(rare_held)
     told, truth = first.test[:n_held], y[asked.test[:n_held]]
-    before = _threshold(first, y, asked, n_held, settings)
+    trust, before = _trust(first, y, asked, n_held, settings)
+    sure = trust(sureness(told))
     unknown = np.flatnonzero(y == UNKNOWN)
     everything = np.concatenate([parts.train, parts.test])
     asked = Parts(everything, parts.validation, np.concatenate([unknown, rare]))
     final = _learn(views, y, n_classes, asked, settings, seed, watching)
+    trust, limit = _trust(final, y, asked, len(unknown), settings)
+    answers = final.test[: len(unknown)]
     return Filled(
-        unknown, final.test[: len(unknown)], _threshold(final, y, asked, len(unknown), settings),
-        sureness(told), told.argmax(axis=1) == truth, before, final.about,
+        unknown, answers, trust(sureness(answers)), limit, sure, told.argmax(axis=1) == truth, before, final.about,
     )  # fmt: skip
 
 
@@ -151,11 +151,47 @@ def threshold(sure: npt.NDArray[np.float64], right: npt.NDArray[np.bool_], preci
     return float(sure[order[good[-1]]]) if len(good) else float("inf")
 
 
-def _threshold(learned: Learned, y: Classes, parts: Parts, first_rare: int, config: FillConfig) -> float:
-    """From the validation rows, and the rare ones that stand last in the test part."""
+@dataclass(frozen=True)
+class Trust:
+    """``sigmoid(slope · logit p + shift)``: how often an answer of probability p was right (Platt, 1999)."""
+
+    slope: float = 1.0
+    shift: float = 0.0
+
+    def __call__(self, sure: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        clipped = np.clip(sure, SURELY_NOT, 1 - SURELY_NOT)
+        return np.asarray(expit(self.slope * logit(clipped) + self.shift))
+
+
+def trust_of(sure: npt.NDArray[np.float64], right: npt.NDArray[np.bool_]) -> Trust:
+    """The slope and shift with the least log loss on answers that were right or not, with a normal prior of one answer's
+    weight around (1, 0); the slope stays positive, so that the order of answers does.
+
+    >>> half = trust_of(np.full(200, 0.9), np.arange(200) % 2 == 0)
+    >>> bool(0.45 < half(np.array([0.9]))[0] < 0.55)
+    True
+    """
+    x = logit(np.clip(sure, SURELY_NOT, 1 - SURELY_NOT))
+
+    def loss(values: npt.NDArray[np.float64]) -> float:
+        slope, shift = np.exp(values[0]), values[1]
+        scores = slope * x + shift
+        return float(np.logaddexp(0, np.where(right, -scores, scores)).sum() + 0.5 * (values**2).sum())
+
+    found = minimize(loss, np.zeros(2), method="Nelder-Mead")
+    return Trust(float(np.exp(found.x[0])), float(found.x[1]))
+
+
+def _trust(
+    learned: Learned, y: Classes, parts: Parts, first_rare: int, config: FillConfig
+) -> tuple[Trust, float]:
+    """What a probability is worth, and the least confidence to answer with, from the validation rows and the rare
+    ones that stand last in the test part."""
     told = np.concatenate([learned.validation, learned.test[first_rare:]])
     truth = np.concatenate([y[parts.validation], y[parts.test[first_rare:]]])
-    return threshold(sureness(told), told.argmax(axis=1) == truth, config.precision)
+    sure, right = sureness(told), told.argmax(axis=1) == truth
+    trust = trust_of(sure, right)
+    return trust, threshold(trust(sure), right, config.precision)
 
 
 def _learn(
