@@ -22,4 +22,5 @@ COMMANDS = {
     "uplift": "storewise.cli.uplift:uplift",
     "rejects": "storewise.cli.rejects:rejects",
     "attributes": "storewise.cli.attributes:attributes",
+    "tagger": "storewise.cli.tagger:tagger",
 }
