@@ -254,4 +254,22 @@ QUALITY = (
         files={"data": "hillstrom.csv.gz"},
         options={"treatment": "segment", "outcome": "visit"},
     ),
+    *(
+        Quality(
+            f"open-bandit-{campaign}",
+            "off-policy",
+            f"Open Bandit, {campaign}: random log, Thompson-sampling policy",
+            "open-bandit-small",
+            (
+                Goal("value", None, model="ips"),
+                Goal("value", None, f"IPS {ips}", model="ips", section="probabilities by draws"),
+                Goal("value", None, f"SNIPS {snips}", model="snips", section="probabilities by draws"),
+                Goal("value", None, model="on-policy", section="on-policy"),
+            ),
+            minutes=1,
+            files={"log": f"random/{campaign}.csv.gz", "test": f"bts/{campaign}.csv.gz"},
+            options={"policy": f"benchmarks/policies/open-bandit-bts-{campaign}.csv"},
+        )
+        for campaign, ips, snips in (("men", ".004534", ".004604"), ("women", ".006813", ".006811"))
+    ),
 )

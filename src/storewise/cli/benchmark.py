@@ -32,6 +32,11 @@ def benchmark(
     exclude: Annotated[
         str | None, typer.Option(help="Comma-separated columns to leave out (uplift).")
     ] = None,
+    log: Annotated[Path | None, typer.Option(help="Logged decisions (off-policy).")] = None,
+    policy: Annotated[Path | None, typer.Option(help="The policy to be judged (off-policy).")] = None,
+    columns: Annotated[
+        str | None, typer.Option(help="Which column is which: action=item_id,reward=click (off-policy).")
+    ] = None,
     json: Annotated[Path | None, typer.Option(help="Write the report to this file.")] = None,
     models: Annotated[
         str | None, typer.Option(help="Comma-separated components; default: what the engine would choose.")
@@ -63,6 +68,9 @@ def benchmark(
             outcome=outcome,
             control=control,
             exclude=exclude,
+            log=log,
+            policy=policy,
+            columns=columns,
         ),
         models=None if models is None else [name.strip() for name in models.split(",") if name.strip()],
         minutes=minutes,

@@ -27,6 +27,9 @@ class Inputs:
     outcome: str | None = None
     control: str | None = None
     exclude: str | None = None
+    log: Path | None = None
+    policy: Path | None = None
+    columns: str | None = None
 
     def path(self, option: str) -> Path:
         """The path of an option that a protocol cannot do without.
