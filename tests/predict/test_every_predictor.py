@@ -25,7 +25,7 @@ def make(name: str) -> Predictor:
 
 
 def test_all_are_found():
-    assert len(NAMES) == 3
+    assert len(NAMES) == 4
     assert predictors() == NAMES
 
 
@@ -51,7 +51,7 @@ def test_artifact_round_trip(name, tmp_path: Path):
 
 
 def test_simple_ones_come_first():
-    """The guard's order: the rate, then logistic regression, then trees, then all networks."""
+    """The guard's order: the rate, then logistic regression, then trees, then both, then all networks."""
     kinds = {name: registry().get(name) for name in NAMES}
     ordered = sorted(NAMES, key=lambda name: kinds[name].complexity)
-    assert ordered[:3] == ["predict.rate.v1", "predict.logistic.v1", "predict.lightgbm.v1"]
+    assert ordered[:4] == [f"predict.{name}.v1" for name in ("rate", "logistic", "lightgbm", "blend")]
