@@ -8,4 +8,8 @@ COMPONENTS: dict[str, str] = {
     "predict.fm.v1": "storewise.predict.networks.fm:Fm",
     "predict.mmoe.v1": "storewise.predict.networks.mmoe:Mmoe",
     "predict.ple.v1": "storewise.predict.networks.ple:Ple",
+    "predict.blend.v1": "storewise.predict.blend:Blend",
+    "predict.rate.v1": "storewise.predict.rate:Rate",
+    "predict.logistic.v1": "storewise.predict.logistic:Logistic",
+    "predict.lightgbm.v1": "storewise.predict.trees:Trees",
 }

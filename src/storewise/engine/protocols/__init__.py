@@ -20,6 +20,7 @@ from storewise.engine.protocols.off_policy import OffPolicy
 from storewise.engine.protocols.rating_folds import RatingFolds
 from storewise.engine.protocols.search import Search
 from storewise.engine.protocols.shop import ShopByTime
+from storewise.engine.protocols.table import Table
 from storewise.engine.protocols.tagging import Tagging
 from storewise.engine.protocols.text_ranking import TextRanking
 from storewise.engine.protocols.uplift import Uplift
@@ -49,6 +50,7 @@ STUDIES: dict[str, Study] = {
         Labels(),
         OffPolicy(),
         Search(),
+        Table(),
         Tagging(),
         TextRanking(),
         Uplift(),
