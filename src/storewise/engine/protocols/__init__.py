@@ -19,6 +19,7 @@ from storewise.engine.protocols.lists import Lists
 from storewise.engine.protocols.rating_folds import RatingFolds
 from storewise.engine.protocols.search import Search
 from storewise.engine.protocols.shop import ShopByTime
+from storewise.engine.protocols.table import Table
 from storewise.engine.protocols.tagging import Tagging
 from storewise.engine.protocols.text_ranking import TextRanking
 from storewise.engine.protocols.user_shares import UserShares
@@ -46,6 +47,7 @@ STUDIES: dict[str, Study] = {
         GraphLinks(),
         Labels(),
         Search(),
+        Table(),
         Tagging(),
         TextRanking(),
         WarmText(),
