@@ -34,11 +34,11 @@ from storewise.recommend.retrieve.fusion import Fusion, FusionConfig, Member
 POPULAR, REPEAT, FUSION = "retrieve.popular.v1", "retrieve.repeat.v1", "retrieve.fusion.v1"
 KNN, USER_KNN = "retrieve.item_knn.v1", "retrieve.user_knn.v1"
 EASE, IALS = "retrieve.ease.v1", "retrieve.ials.v1"
-CONTENT = "retrieve.content.v1"
+CONTENT, GRAPH = "retrieve.content.v1", "retrieve.graph_filter.v1"
 
 SHARES = {
     KNN: 0.36, IALS: 0.24, EASE: 0.18, USER_KNN: 0.12, CONTENT: 0.06, REPEAT: 0.03, POPULAR: 0.03,
-    SASREC: 0.6, TWO_TOWER: 0.2,
+    GRAPH: 0.15, SASREC: 0.9, TWO_TOWER: 0.3,
 }  # fmt: skip
 """Parts of the time for trying; another retriever gets 0.12, fusing what is left."""
 
@@ -153,7 +153,7 @@ def automatic(train: Dataset, validation: Task, budget_s: float = 0.0) -> tuple[
         why = f"With {train.n_products:,} products only models that answer from a few of them were tried."
         return [POPULAR, *repeats, KNN, EASE, FUSION], why
     content = [] if train.content is None else [CONTENT]
-    classic = [POPULAR, *repeats, KNN, IALS, EASE, USER_KNN, *content]
+    classic = [POPULAR, *repeats, KNN, IALS, EASE, GRAPH, USER_KNN, *content]
     shares = {name: _shares([*classic, name])[name] * budget_s for name in (SASREC, TWO_TOWER)}
     networks, why = networks_for(train, len(validation), shares)
     return [*classic, *networks, FUSION], why

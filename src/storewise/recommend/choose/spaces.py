@@ -139,8 +139,8 @@ def graph_filter(trial: Trial, dataset: Dataset) -> Values:
         {
             "embedding_size": trial.suggest_categorical("embedding_size", [64, 256]),
             "customer_power": trial.suggest_float("customer_power", 0.0, 1.0, step=0.25),
-            "source_power": trial.suggest_float("source_power", 0.2, 1.2),
-            "target_power": trial.suggest_float("target_power", 0.2, 1.2),
+            "source_power": trial.suggest_float("source_power", 0.0, 1.0),
+            "target_power": trial.suggest_float("target_power", 0.0, 0.8),
             "smooth": trial.suggest_float("smooth", 0.01, 3.0, log=True),
             "sharpness": trial.suggest_float("sharpness", 0.0, 2.0),
         }
@@ -226,10 +226,10 @@ STARTS: Mapping[str, tuple[Values, ...]] = {
         {"temperature": None, "rarity": 0.25, "decay": 1e-3, "by_time": True, "half_life_days": 90.0},
     ),
     "retrieve.graph_filter.v1": (
-        {"embedding_size": 64, "customer_power": 0.5, "source_power": 0.5, "target_power": 0.5, "smooth": 0.3,
+        {"embedding_size": 256, "customer_power": 0.5, "source_power": 0.5, "target_power": 0.4, "smooth": 1.0,
+         "sharpness": 0.5, "decay": 0.7, "by_time": False, "window_days": 0},
+        {"embedding_size": 256, "customer_power": 0.5, "source_power": 0.4, "target_power": 0.3, "smooth": 1.0,
          "sharpness": 0.5, "decay": 0.1, "by_time": False, "window_days": 0},
-        {"embedding_size": 256, "customer_power": 0.5, "source_power": 0.8, "target_power": 0.6, "smooth": 0.3,
-         "sharpness": 0.5, "decay": 0.5, "by_time": False, "window_days": 0},
     ),
     "retrieve.sasrec.v1": ({"embedding_size": 64, "dropout": 0.5, "learning_rate": 2e-3},),
     "retrieve.gru4rec.v1": ({"embedding_size": 64, "dropout": 0.4, "learning_rate": 2e-3},),
