@@ -16,6 +16,7 @@ from storewise.engine.protocols.item_stratified import ItemStratified
 from storewise.engine.protocols.labels import Labels
 from storewise.engine.protocols.leave_last_out import LeaveLastOut
 from storewise.engine.protocols.lists import Lists
+from storewise.engine.protocols.ranking import Ranking
 from storewise.engine.protocols.rating_folds import RatingFolds
 from storewise.engine.protocols.search import Search
 from storewise.engine.protocols.shop import ShopByTime
@@ -45,6 +46,7 @@ STUDIES: dict[str, Study] = {
         Compression(),
         GraphLinks(),
         Labels(),
+        Ranking(),
         Search(),
         Tagging(),
         TextRanking(),
