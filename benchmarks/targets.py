@@ -198,6 +198,18 @@ QUALITY = (
         options={"label": "baseColour"},
     ),
     Quality(
+        "ranking",
+        "ranking",
+        "Second stage, Online Retail II by time",
+        None,
+        (
+            Goal("ratio_best@10", 1.10, model="retrieve + rank"),
+            Goal("ratio_served@10", None, model="retrieve + rank"),
+            Goal("ratio_best@10", None, model="retrieve + rank", section="without repeats"),
+        ),
+        minutes=20.0,
+    ),
+    Quality(
         "warm-text",
         "warm-text",
         "Online Retail II, text beside behaviour",

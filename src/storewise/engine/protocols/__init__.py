@@ -17,6 +17,7 @@ from storewise.engine.protocols.labels import Labels
 from storewise.engine.protocols.leave_last_out import LeaveLastOut
 from storewise.engine.protocols.lists import Lists
 from storewise.engine.protocols.off_policy import OffPolicy
+from storewise.engine.protocols.ranking import Ranking
 from storewise.engine.protocols.rating_folds import RatingFolds
 from storewise.engine.protocols.search import Search
 from storewise.engine.protocols.shop import ShopByTime
@@ -49,6 +50,7 @@ STUDIES: dict[str, Study] = {
         GraphLinks(),
         Labels(),
         OffPolicy(),
+        Ranking(),
         Search(),
         Table(),
         Tagging(),
