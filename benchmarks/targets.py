@@ -198,6 +198,18 @@ QUALITY = (
         options={"label": "baseColour"},
     ),
     Quality(
+        "ranking",
+        "ranking",
+        "Second stage, Online Retail II by time",
+        None,
+        (
+            Goal("ratio_best@10", 1.10, model="retrieve + rank"),
+            Goal("ratio_served@10", None, model="retrieve + rank"),
+            Goal("ratio_best@10", None, model="retrieve + rank", section="without repeats"),
+        ),
+        minutes=20.0,
+    ),
+    Quality(
         "warm-text",
         "warm-text",
         "Online Retail II, text beside behaviour",
@@ -253,5 +265,23 @@ QUALITY = (
         minutes=3,
         files={"data": "hillstrom.csv.gz"},
         options={"treatment": "segment", "outcome": "visit"},
+    ),
+    *(
+        Quality(
+            f"open-bandit-{campaign}",
+            "off-policy",
+            f"Open Bandit, {campaign}: random log, Thompson-sampling policy",
+            "open-bandit-small",
+            (
+                Goal("value", None, model="ips"),
+                Goal("value", None, f"IPS {ips}", model="ips", section="probabilities by draws"),
+                Goal("value", None, f"SNIPS {snips}", model="snips", section="probabilities by draws"),
+                Goal("value", None, model="on-policy", section="on-policy"),
+            ),
+            minutes=1,
+            files={"log": f"random/{campaign}.csv.gz", "test": f"bts/{campaign}.csv.gz"},
+            options={"policy": f"benchmarks/policies/open-bandit-bts-{campaign}.csv"},
+        )
+        for campaign, ips, snips in (("men", ".004534", ".004604"), ("women", ".006813", ".006811"))
     ),
 )

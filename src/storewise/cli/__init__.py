@@ -22,5 +22,6 @@ COMMANDS = {
     "uplift": "storewise.cli.uplift:uplift",
     "rejects": "storewise.cli.rejects:rejects",
     "attributes": "storewise.cli.attributes:attributes",
+    "label": "storewise.cli.label:label",
     "tagger": "storewise.cli.tagger:tagger",
 }

@@ -154,11 +154,12 @@ class Predictor(Component[ConfigT]):
 
     ``complexity`` orders models for the small-data guard (rate 0, logistic 10, trees 20, networks 30 and more):
     of two that validation cannot tell apart, the lower one is taken. A network is not tried on data with fewer
-    than ``least_rows`` rows.
+    than ``least_rows`` rows. ``stops_early``: false where ``train`` makes no use of ``validation``.
     """
 
     complexity: ClassVar[int] = 30
     least_rows: ClassVar[int] = 0
+    stops_early: ClassVar[bool] = True
 
     @abstractmethod
     def train(
