@@ -31,7 +31,7 @@ DAY_S = 86_400.0
 CHEAP = ("retrieve.repeat.v1", "retrieve.user_knn.v1", "retrieve.item_knn.v1", "retrieve.popular.v1")
 """Retrievers whose candidates are added to the served ones', where the selection tried them: each trains in about a
 second, and a past moment trains them all anew."""
-LEAST_SHOPPERS = 100
+LEAST_SHOPPERS = 250
 """Below so many shoppers in the past moments together, nothing is learned from them."""
 LEAST_DAYS = 14.0
 """Of behaviour before the earliest moment."""
@@ -93,7 +93,12 @@ class Replay:
         if not len(at) or now - float(at.min()) < LEAST_DAYS * DAY_S:
             return None
         task = self.task(data, now)
-        return None if task is None else replayed(self.sources(data), task, ProductFacts.of(data))
+        return None if task is None else replayed(self.sources(data), task, self.facts(data))
+
+    def facts(self, data: Dataset) -> ProductFacts:
+        """Without content: where it was tried it added nothing to what the retrievers say, and learning joint vectors
+        anew for each moment costs more than all the rest."""
+        return ProductFacts.of(data.with_content(None))
 
     def before(self, border: float, progress: Progress) -> list[Moment]:
         """The moments whose windows end at ``border`` or earlier, oldest first."""

@@ -137,7 +137,7 @@ class Ranking:
         border = float(question.validation.histories.now[0])
         moments = replay.before(border, progress)
         sources = replay.sources(question.train)
-        facts = ProductFacts.of(question.train)
+        facts = replay.facts(question.train)
         first = second_stage.train_ranker(
             moments, facts, replay.config, registry(), seed=seed, progress=progress
         )
@@ -148,7 +148,7 @@ class Ranking:
         told = f"Ranking adds {found.gain.value:+.4f} [{found.gain.low:+.4f}, {found.gain.high:+.4f}] on validation."
         last = replayed(sources, question.validation, facts)
         final = second_stage.train_ranker(
-            [*moments[1:], last], ProductFacts.of(fold.train), replay.config, registry(), seed=seed,
+            [*moments[1:], last], replay.facts(fold.train), replay.config, registry(), seed=seed,
             progress=progress,
         )  # fmt: skip
         return _Trained(final_sources, final, found.gain.low > 0, told)
