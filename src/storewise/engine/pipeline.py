@@ -13,6 +13,8 @@ from storewise.core.config import Config, config_hash, parse, read_toml
 from storewise.core.errors import ConfigError, UnknownName
 from storewise.core.registry import Registry
 from storewise.engine.content import ContentConfig
+from storewise.engine.experiment.config import Experiment
+from storewise.engine.experiment.variants import effective
 from storewise.engine.stages import ExploreConfig, ObjectiveConfig, RankConfig
 from storewise.recommend.eligibility import ShopperRulesConfig
 from storewise.understand.rules.spec import RuleFile, read_rules
@@ -71,6 +73,13 @@ class Use(Config):
     config: dict[str, Any] = Field(default_factory=dict)
 
 
+class AttributesConfig(Config):
+    """What reads products beside rules and lists. ``tagger``: an artifact of ``storewise tagger``, by its name in the
+    shop or its folder; "none" for none. Left out, what the last ``storewise attributes`` used stays."""
+
+    tagger: str | None = None
+
+
 class Pipeline(Config):
     """A parsed pipeline file. Either ``retriever`` fixes one component or ``selection`` chooses. ``rules``: the
     content of the rule file that it names, so that a snapshot needs no file.
@@ -87,12 +96,14 @@ class Pipeline(Config):
     policy: Policy = Policy()
     fallback: Fallback = Fallback()
     content: ContentConfig = ContentConfig()
+    attributes: AttributesConfig = AttributesConfig()
     rules: RuleFile = RuleFile()
     rank: RankConfig = RankConfig()
     objective: ObjectiveConfig = ObjectiveConfig()
     eligibility: ShopperRulesConfig = ShopperRulesConfig()
     rerank: tuple[Use, ...] = ()
     explore: ExploreConfig = ExploreConfig()
+    experiment: Experiment | None = None
 
     @property
     def hash(self) -> str:
@@ -110,6 +121,8 @@ SECTIONS: Mapping[str, type[Config]] = {
     "objective": ObjectiveConfig,
     "eligibility": ShopperRulesConfig,
     "explore": ExploreConfig,
+    "experiment": Experiment,
+    "attributes": AttributesConfig,
 }
 
 
@@ -138,6 +151,7 @@ def read_pipeline(path: Path, registry: Registry) -> Pipeline:
         plain["rules"] = _rules(plain["rules"], path)
     pipeline = _parse(Pipeline, plain, path, lines, None).model_copy(update=sections)
     _check_components(pipeline, registry, path, lines)
+    effective(pipeline)
     return pipeline
 
 
@@ -166,8 +180,8 @@ def _parse(kind: type[C], values: dict[str, Any], path: Path, lines: list[str], 
     except ConfigError as error:
         if not isinstance(error.__cause__, ValidationError):
             raise
-        key = str(error.__cause__.errors()[0]["loc"][0])
-        line = _line_of(key, lines, section)
+        place = error.__cause__.errors()[0]["loc"]  # empty when keys do not fit together
+        line = _line_of(str(place[0]), lines, section) if place else None
         if line is None:
             raise
         raise ConfigError(

@@ -104,7 +104,9 @@ def train(
         "component": chosen.name,
         "config": chosen.retriever.config.model_dump(mode="json"),
     }
-    made = product_parts(store.folder, shop, encoded, projection, facts, progress) | second.artifact(facts)
+    reading = pipeline.attributes.tagger
+    made = product_parts(store.folder, shop, encoded, projection, facts, progress, tagger=reading)
+    made |= second.artifact(facts)
     names = write_artifacts(store.folder, shop, chosen, facts, progress, made)
     attributes.remember(store.folder, names[parts.ATTRIBUTES])
     about = {

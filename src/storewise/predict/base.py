@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -135,13 +135,31 @@ class Contributions:
     base: float
 
 
+class Trial(Protocol):
+    """What a search space draws from: the part of an Optuna trial that is needed."""
+
+    def suggest_float(self, name: str, low: float, high: float, *, log: bool = ...) -> float: ...
+
+    def suggest_int(self, name: str, low: int, high: int, *, log: bool = ...) -> int: ...
+
+    def suggest_categorical(self, name: str, choices: Any) -> Any: ...
+
+
 class Predictor(Component[ConfigT]):
     """Predicts one outcome of a row.
 
     A row's score depends on the row and the model alone, never on the batch. Missing numbers, unseen categories
     and empty sequences are normal inputs. ``scores`` is what the model says before calibration;
     ``storewise.predict.calibrated`` makes a :class:`Prediction` of it.
+
+    ``complexity`` orders models for the small-data guard (rate 0, logistic 10, trees 20, networks 30 and more):
+    of two that validation cannot tell apart, the lower one is taken. A network is not tried on data with fewer
+    than ``least_rows`` rows. ``stops_early``: false where ``train`` makes no use of ``validation``.
     """
+
+    complexity: ClassVar[int] = 30
+    least_rows: ClassVar[int] = 0
+    stops_early: ClassVar[bool] = True
 
     @abstractmethod
     def train(
@@ -157,6 +175,16 @@ class Predictor(Component[ConfigT]):
         Raises:
             DataError: for labels of one class, or none at all.
         """
+
+    def settled(self) -> ConfigT | None:
+        """The config with what early stopping found fixed (rounds, epochs), to train on all rows without a
+        validation part; None: the model needs a validation part each time."""
+        return None
+
+    @classmethod
+    def space(cls, trial: Trial) -> dict[str, Any]:
+        """Config values to try, drawn from an Optuna trial; ``{}``: the defaults alone are tried."""
+        return {}
 
     @abstractmethod
     def scores(self, rows: Rows) -> Values:

@@ -23,6 +23,16 @@ class Inputs:
     images: Path | None = None
     label: str | None = None
     split: str | None = None
+    treatment: str | None = None
+    outcome: str | None = None
+    control: str | None = None
+    exclude: str | None = None
+    log: Path | None = None
+    policy: Path | None = None
+    columns: str | None = None
+    time: str | None = None
+    group: str | None = None
+    text: str | None = None
 
     def path(self, option: str) -> Path:
         """The path of an option that a protocol cannot do without.
@@ -43,6 +53,17 @@ class Inputs:
             raise DataError(
                 f"There is nothing at {found}.", next_step=f"Check the path given with --{option}."
             )
+        return found
+
+    def column(self, option: str) -> str:
+        """The column that an option names, where the protocol cannot do without.
+
+        Raises:
+            ConfigError: when it was not given.
+        """
+        found: str | None = getattr(self, option)
+        if not found:
+            raise ConfigError(f"The protocol needs --{option}.", next_step=f"Give it: --{option} COLUMN.")
         return found
 
     def refuse_others(self, protocol: str, wanted: Sequence[str]) -> None:

@@ -61,7 +61,7 @@ class Item:
 @dataclass(frozen=True, slots=True)
 class Answer:
     """The list and how it came about; ``step`` is the rung of the first item. ``retrieved``: the list as it was
-    before ranking, where that was asked for."""
+    before ranking, where that was asked for. ``variant``: that of an experiment."""
 
     decision_id: str
     at: datetime
@@ -73,6 +73,7 @@ class Answer:
     guard_rail: str | None = None
     rules: tuple[Bound, ...] = ()
     retrieved: tuple[Item, ...] = ()
+    variant: str | None = None
 
 
 @dataclass

@@ -16,6 +16,7 @@ import numpy as np
 import structlog
 
 from storewise.core.clock import Clock, seconds
+from storewise.engine.experiment.variants import assigned
 from storewise.engine.recommend.answer import Answer, Ask, Draft, Item, Shopper, Step
 from storewise.engine.recommend.deadline import Deadline
 from storewise.engine.recommend.fallback import fill
@@ -68,7 +69,7 @@ class Recommender:
         Raises:
             NothingPublished: when no snapshot serves.
         """
-        snapshot = self._current()
+        snapshot, variant = assigned(self._current(), ask)
         now = self._clock()
         deadline = self._deadline(ask.budget_ms or snapshot.pipeline.fallback.deadline_ms)
         allowed = snapshot.eligibility.mask(ask.filters).copy()
@@ -87,7 +88,7 @@ class Recommender:
             draft.retrieved = made.explained(draft.retrieved[:n])
         answer = Answer(
             number, now, snapshot, ask, _step(items, draft), tuple(items), tuple(draft.notes),
-            bound or guard_rail(draft.rules), draft.rules, tuple(draft.retrieved),
+            bound or guard_rail(draft.rules), draft.rules, tuple(draft.retrieved), variant,
         )  # fmt: skip
         self._record(answer)
         if self._exposures is not None:

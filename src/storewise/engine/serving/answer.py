@@ -28,6 +28,7 @@ def payload(answer: Answer, language: Language = "en") -> dict[str, Any]:
             for one in answer.rules
         ],
         "items": _items(answer, answer.items, language),
+        **_experiment(answer),
     }
     if answer.ask.explain:
         found["retrieved"] = _items(answer, answer.retrieved or answer.items, language)
@@ -60,3 +61,11 @@ def _items(answer: Answer, items: Sequence[Item], language: Language) -> list[di
             place["propensity"] = item.propensity
         found.append(catalogue.payload(item.product) | place)
     return found
+
+
+def _experiment(answer: Answer) -> dict[str, Any]:
+    """Nothing where no experiment runs, so that answers stay as they were."""
+    experiment = answer.snapshot.pipeline.experiment
+    if experiment is None:
+        return {}
+    return {"experiment": {"name": experiment.name, "variant": answer.variant}}

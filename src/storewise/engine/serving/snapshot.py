@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,11 @@ from storewise.core.errors import ArtifactError
 from storewise.core.registry import Registry
 from storewise.data.dataset import Dataset
 from storewise.data.interactions import Histories, Interactions
+from storewise.engine.experiment.variants import effective
 from storewise.engine.graph import graph_of
 from storewise.engine.pipeline import Pipeline
 from storewise.engine.published import ARTIFACTS, Manifest
+from storewise.engine.registry import registry as all_components
 from storewise.engine.serving.catalogue import Catalogue
 from storewise.engine.serving.content import Content
 from storewise.engine.serving.customers import CustomerFacts
@@ -96,6 +99,20 @@ class Snapshot:
     def exposure_days(self) -> float:
         """How far back frequency caps look, 0 without one."""
         return max((float(getattr(one.config, "days", 0.0)) for one in self.rerankers), default=0.0)
+
+    @cached_property
+    def variants(self) -> Mapping[str, Snapshot]:
+        """Variant of the pipeline's experiment → this snapshot with its changes; empty without one."""
+        return {
+            name: replace(
+                self,
+                pipeline=pipeline,
+                eligibility=_rules(pipeline, self.catalogue),
+                shopper_rules=ShopperRules(self.catalogue, pipeline.eligibility),
+                explorer=Explorer.of(pipeline, all_components()),
+            )
+            for name, pipeline in effective(self.pipeline).items()
+        }
 
     @property
     def watermark(self) -> float:
