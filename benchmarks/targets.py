@@ -207,7 +207,7 @@ QUALITY = (
             Goal("ratio_served@10", None, model="retrieve + rank"),
             Goal("ratio_best@10", None, model="retrieve + rank", section="without repeats"),
         ),
-        minutes=20.0,
+        minutes=8.0,
     ),
     Quality(
         "warm-text",
