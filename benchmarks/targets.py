@@ -237,4 +237,21 @@ QUALITY = (
         ),
         minutes=4,
     ),
+    Quality(
+        "hillstrom",
+        "uplift",
+        "Hillstrom e-mail campaign, visits because of the e-mail",
+        "hillstrom-email",
+        (
+            Goal("qini", 0.0, "random order 0"),
+            Goal("qini_coefficient", None),
+            Goal("qini_above_response", None),
+            Goal("outcome", 0.1828, "Mens .1828", model="Mens E-Mail", section="arms"),
+            Goal("outcome", 0.1514, "Womens .1514", model="Womens E-Mail", section="arms"),
+            Goal("outcome", None, "No E-Mail .1062", model="No E-Mail", section="arms"),
+        ),
+        minutes=3,
+        files={"data": "hillstrom.csv.gz"},
+        options={"treatment": "segment", "outcome": "visit"},
+    ),
 )

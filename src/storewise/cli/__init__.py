@@ -18,6 +18,8 @@ COMMANDS = {
     "finetune": "storewise.cli.finetune:finetune",
     "models": "storewise.cli.models:models",
     "graph": "storewise.cli.graph:graph",
+    "uplift": "storewise.cli.uplift:uplift",
     "rejects": "storewise.cli.rejects:rejects",
     "attributes": "storewise.cli.attributes:attributes",
+    "tagger": "storewise.cli.tagger:tagger",
 }

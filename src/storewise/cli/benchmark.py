@@ -27,6 +27,14 @@ def benchmark(
     time: Annotated[str | None, typer.Option(help="Column of when a row happened (table).")] = None,
     group: Annotated[str | None, typer.Option(help="Column of rows that hang together (table).")] = None,
     text: Annotated[str | None, typer.Option(help="Comma-separated columns of text (table).")] = None,
+    treatment: Annotated[str | None, typer.Option(help="Column of who got which message (uplift).")] = None,
+    outcome: Annotated[str | None, typer.Option(help="Column of what came of it (uplift).")] = None,
+    control: Annotated[
+        str | None, typer.Option(help="Treatment's value of those who got none (uplift).")
+    ] = None,
+    exclude: Annotated[
+        str | None, typer.Option(help="Comma-separated columns to leave out (uplift).")
+    ] = None,
     json: Annotated[Path | None, typer.Option(help="Write the report to this file.")] = None,
     models: Annotated[
         str | None, typer.Option(help="Comma-separated components; default: what the engine would choose.")
@@ -45,7 +53,23 @@ def benchmark(
 
     report = run(
         protocol,
-        Inputs(data, catalogue, judgements, train, test, images, label, split, time, group, text),
+        Inputs(
+            data,
+            catalogue,
+            judgements,
+            train,
+            test,
+            images,
+            label,
+            split,
+            time=time,
+            group=group,
+            text=text,
+            treatment=treatment,
+            outcome=outcome,
+            control=control,
+            exclude=exclude,
+        ),
         models=None if models is None else [name.strip() for name in models.split(",") if name.strip()],
         minutes=minutes,
         seed=seed,

@@ -67,6 +67,13 @@ class Use(Config):
     config: dict[str, Any] = Field(default_factory=dict)
 
 
+class AttributesConfig(Config):
+    """What reads products beside rules and lists. ``tagger``: an artifact of ``storewise tagger``, by its name in the
+    shop or its folder; "none" for none. Left out, what the last ``storewise attributes`` used stays."""
+
+    tagger: str | None = None
+
+
 class Pipeline(Config):
     """A parsed pipeline file. Either ``retriever`` fixes one component or ``selection`` chooses. ``rules``: the
     content of the rule file that it names, so that a snapshot needs no file.
@@ -83,6 +90,7 @@ class Pipeline(Config):
     policy: Policy = Policy()
     fallback: Fallback = Fallback()
     content: ContentConfig = ContentConfig()
+    attributes: AttributesConfig = AttributesConfig()
     rules: RuleFile = RuleFile()
 
     @property
@@ -97,6 +105,7 @@ SECTIONS: Mapping[str, type[Config]] = {
     "fallback": Fallback,
     "retriever": Use,
     "content": ContentConfig,
+    "attributes": AttributesConfig,
 }
 
 

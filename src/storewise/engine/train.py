@@ -91,7 +91,8 @@ def train(
         "component": chosen.name,
         "config": chosen.retriever.config.model_dump(mode="json"),
     }
-    made = product_parts(store.folder, shop, encoded, projection, facts, progress)
+    reading = pipeline.attributes.tagger
+    made = product_parts(store.folder, shop, encoded, projection, facts, progress, tagger=reading)
     names = write_artifacts(store.folder, shop, chosen, facts, progress, made)
     attributes.remember(store.folder, names[parts.ATTRIBUTES])
     about = {**facts, "evaluation": report(chosen, pipeline, validation), "kinds": counted_kinds(shop)}

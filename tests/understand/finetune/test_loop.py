@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from storewise.core.errors import ArtifactError, ConfigError, MissingExtra
-from storewise.understand.finetune import checkpoint, curves
+from storewise.core import checkpoint
+from storewise.core.errors import ArtifactError, ConfigError
+from storewise.core.tracking import read_curves
 from storewise.understand.finetune.contrastive import Contrastive, ContrastiveConfig
 from storewise.understand.finetune.loop import LoopConfig, fit
 from storewise.understand.finetune.methods import METHODS, MethodConfig, adapt
@@ -66,7 +67,7 @@ def test_a_killed_run_ends_like_one_that_was_not(tower: Tower, tmp_path: Path, m
     assert found.steps_done == 9
     for name, value in whole.trained().items():
         np.testing.assert_array_equal(value.detach().numpy(), again.trained()[name].detach().numpy())
-    lines = curves.read(tmp_path)
+    lines = read_curves(tmp_path)
     assert [row["step"] for row in lines if "loss" in row] == list(range(1, 10))
 
 
@@ -118,23 +119,3 @@ def test_a_kill_while_a_checkpoint_is_replaced_leaves_the_one_before(tmp_path: P
     assert found is not None
     assert found.facts["step"] == 1
     assert found.arrays["w"].tolist() == [0, 1, 2]
-
-
-def test_curves_survive_half_a_line(tmp_path: Path) -> None:
-    line = curves.JsonLines(tmp_path)
-    line.add(1, {"loss": 2.0})
-    line.add(2, {"loss": 1.0})
-    with open(tmp_path / curves.FILE, "ab") as file:
-        file.write(b'{"step": 3, "lo')
-    curves.JsonLines(tmp_path, resume_at=1)
-    assert curves.read(tmp_path) == [{"step": 1, "loss": 2.0}]
-
-
-def test_loggers_that_are_not_there(tmp_path: Path) -> None:
-    from importlib.util import find_spec
-
-    with pytest.raises(ConfigError, match="no logger 'comet'"):
-        curves.open_curves(tmp_path, ["comet"])
-    if find_spec("wandb") is None:
-        with pytest.raises(MissingExtra, match="wandb"):
-            curves.open_curves(tmp_path, ["wandb"])

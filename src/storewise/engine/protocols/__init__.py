@@ -22,6 +22,7 @@ from storewise.engine.protocols.shop import ShopByTime
 from storewise.engine.protocols.table import Table
 from storewise.engine.protocols.tagging import Tagging
 from storewise.engine.protocols.text_ranking import TextRanking
+from storewise.engine.protocols.uplift import Uplift
 from storewise.engine.protocols.user_shares import UserShares
 from storewise.engine.protocols.warm_text import WarmText
 
@@ -50,6 +51,7 @@ STUDIES: dict[str, Study] = {
         Table(),
         Tagging(),
         TextRanking(),
+        Uplift(),
         WarmText(),
     )
 }

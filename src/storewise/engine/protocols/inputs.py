@@ -26,6 +26,10 @@ class Inputs:
     time: str | None = None
     group: str | None = None
     text: str | None = None
+    treatment: str | None = None
+    outcome: str | None = None
+    control: str | None = None
+    exclude: str | None = None
 
     def path(self, option: str) -> Path:
         """The path of an option that a protocol cannot do without.
@@ -48,14 +52,14 @@ class Inputs:
             )
         return found
 
-    def named(self, option: str) -> str:
-        """The value of an option that names a column and that a protocol cannot do without.
+    def column(self, option: str) -> str:
+        """The column that an option names, where the protocol cannot do without.
 
         Raises:
             ConfigError: when it was not given.
         """
         found: str | None = getattr(self, option)
-        if not found:
+        if found is None:
             raise ConfigError(f"The protocol needs --{option}.", next_step=f"Give it: --{option} COLUMN.")
         return found
 
