@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-SMALL_IS_GOOD = ("rmse", "mae", "label_share")
+SMALL_IS_GOOD = ("rmse", "mae", "label_share", "log_loss", "ece")
 
 
 @dataclass(frozen=True)
@@ -253,5 +253,15 @@ QUALITY = (
         minutes=3,
         files={"data": "hillstrom.csv.gz"},
         options={"treatment": "segment", "outcome": "visit"},
+    ),
+    Quality(
+        "talkingdata",
+        "table",
+        "TalkingData sample, who installs, later clicks",
+        "talkingdata-adtracking-sample",
+        (Goal("auc", 0.96), Goal("pr_auc", None), Goal("log_loss", None), Goal("ece", 0.02)),
+        minutes=8,
+        files={"data": "train_sample.csv.gz"},
+        options={"label": "is_attributed", "time": "click_time"},
     ),
 )
