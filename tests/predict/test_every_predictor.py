@@ -25,7 +25,7 @@ def make(name: str) -> Predictor:
 
 
 def test_all_are_found():
-    assert len(NAMES) == 4
+    assert len(NAMES) == 8
     assert predictors() == NAMES
 
 
