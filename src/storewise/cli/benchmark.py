@@ -22,7 +22,7 @@ def benchmark(
     train: Annotated[Path | None, typer.Option(help="Training part, where a protocol has two files.")] = None,
     test: Annotated[Path | None, typer.Option(help="Test part, where a protocol has two files.")] = None,
     images: Annotated[Path | None, typer.Option(help="Photos: Parquet of id and bytes (labels).")] = None,
-    label: Annotated[str | None, typer.Option(help="Column to predict (labels).")] = None,
+    label: Annotated[str | None, typer.Option(help="Column to predict (labels, table).")] = None,
     split: Annotated[str | None, typer.Option(help="Column that says train or test (labels).")] = None,
     treatment: Annotated[str | None, typer.Option(help="Column of who got which message (uplift).")] = None,
     outcome: Annotated[str | None, typer.Option(help="Column of what came of it (uplift).")] = None,
@@ -37,6 +37,9 @@ def benchmark(
     columns: Annotated[
         str | None, typer.Option(help="Which column is which: action=item_id,reward=click (off-policy).")
     ] = None,
+    time: Annotated[str | None, typer.Option(help="Column of when a row happened (table).")] = None,
+    group: Annotated[str | None, typer.Option(help="Column of rows that hang together (table).")] = None,
+    text: Annotated[str | None, typer.Option(help="Comma-separated columns of text (table).")] = None,
     json: Annotated[Path | None, typer.Option(help="Write the report to this file.")] = None,
     models: Annotated[
         str | None, typer.Option(help="Comma-separated components; default: what the engine would choose.")
@@ -56,14 +59,14 @@ def benchmark(
     report = run(
         protocol,
         Inputs(
-            data,
-            catalogue,
-            judgements,
-            train,
-            test,
-            images,
-            label,
-            split,
+            data=data,
+            catalogue=catalogue,
+            judgements=judgements,
+            train=train,
+            test=test,
+            images=images,
+            label=label,
+            split=split,
             treatment=treatment,
             outcome=outcome,
             control=control,
@@ -71,6 +74,9 @@ def benchmark(
             log=log,
             policy=policy,
             columns=columns,
+            time=time,
+            group=group,
+            text=text,
         ),
         models=None if models is None else [name.strip() for name in models.split(",") if name.strip()],
         minutes=minutes,

@@ -128,7 +128,8 @@ class Prediction:
 @dataclass(frozen=True)
 class Contributions:
     """What moved each prediction away from ``base``, in the units of ``scores`` before calibration (log odds for
-    probabilities): ``values`` (n, f) float64 by feature of ``names`` (f,)."""
+    probabilities): ``values`` (n, f) float64 by feature of ``names`` (f,). A sequence is ``history of`` its name;
+    a name that is both a number and a category may stand twice."""
 
     names: tuple[str, ...]
     values: npt.NDArray[np.float64]
@@ -154,11 +155,12 @@ class Predictor(Component[ConfigT]):
 
     ``complexity`` orders models for the small-data guard (rate 0, logistic 10, trees 20, networks 30 and more):
     of two that validation cannot tell apart, the lower one is taken. A network is not tried on data with fewer
-    than ``least_rows`` rows.
+    than ``least_rows`` rows. ``stops_early``: false where ``train`` makes no use of ``validation``.
     """
 
     complexity: ClassVar[int] = 30
     least_rows: ClassVar[int] = 0
+    stops_early: ClassVar[bool] = True
 
     @abstractmethod
     def train(

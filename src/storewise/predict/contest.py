@@ -1,0 +1,129 @@
+"""Training a predictor on folds and asking it about the rows after them: what every attempt and every trial does."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Protocol
+
+import numpy as np
+
+from storewise.core.config import Config, parse
+from storewise.core.progress import Progress
+from storewise.core.registry import Registry
+from storewise.core.rng import spawn
+from storewise.predict.base import Labelled, Predictor, Values
+
+STOPPING_SHARE = 0.15  # of the training rows, the latest: when to stop is read off them
+
+
+@dataclass(frozen=True)
+class Fold:
+    """Rows to learn from, oldest first, and later rows to judge by."""
+
+    train: Labelled
+    later: Labelled
+
+
+class Tracker(Protocol):
+    """Where an attempt's figures are written, if anywhere."""
+
+    def log(self, metrics: Mapping[str, float], *, step: int | None = ...) -> None: ...
+
+
+def fit(
+    registry: Registry,
+    name: str,
+    config: Config | Mapping[str, Any] | None,
+    data: Labelled,
+    *,
+    seed: int,
+    progress: Progress | None = None,
+) -> tuple[Predictor[Any], Config]:
+    """A predictor trained on (n,) rows, oldest first, and its config as early stopping left it.
+
+    One that stops early learns from the first 85 % and stops by the rest; where it can say when that was, it then
+    learns from all rows for as long.
+    """
+    made = _create(registry, name, config)
+    cut = int(len(data.labels) * (1 - STOPPING_SHARE))
+    tail = data.labels[cut:]
+    usable = len(tail) > 0 and tail.min() < tail.max() and data.labels[:cut].min() < data.labels[:cut].max()
+    if not made.stops_early or not usable:
+        made.train(data, rng=spawn(seed, name), progress=progress)
+        return made, made.config
+    head, rest = (_part(data, np.arange(a, z)) for a, z in ((0, cut), (cut, len(data.labels))))
+    made.train(head, validation=rest, rng=spawn(seed, name), progress=progress)
+    settled = made.settled()
+    if settled is None:
+        return made, made.config
+    again = _create(registry, name, settled)
+    again.train(data, rng=spawn(seed, name), progress=progress)
+    return again, made.config
+
+
+@dataclass(frozen=True)
+class Contest:
+    """What all attempts of one choice share."""
+
+    registry: Registry
+    folds: tuple[Fold, ...]
+    seed: int
+    progress: Progress
+    tracker: Tracker | None = None
+
+    @cached_property
+    def labels(self) -> Values:
+        """(n,) of all validation rows, fold after fold."""
+        return np.concatenate([fold.later.labels for fold in self.folds])
+
+    def kind(self, name: str) -> type[Predictor[Any]]:
+        """The predictor's class.
+
+        Raises:
+            UnknownName: when there is none.
+        """
+        found = self.registry.get(name)
+        assert issubclass(found, Predictor)
+        return found
+
+    def run(
+        self,
+        name: str,
+        config: Config | Mapping[str, Any] | None,
+        *,
+        until: float = float("inf"),
+        after_fold: Callable[[int, Values], None] | None = None,
+    ) -> tuple[Config, Values] | None:
+        """The config, and the scores (n,) of all validation rows; None when ``until`` would pass before the end.
+
+        ``after_fold`` is told the scores so far, and may raise to end the run.
+        """
+        started, found = time.perf_counter(), []
+        used: Config | None = None
+        for number, fold in enumerate(self.folds):
+            made, used = fit(self.registry, name, config, fold.train, seed=self.seed, progress=None)
+            found.append(np.clip(made.scores(fold.later.rows), 0.0, 1.0))
+            if self.tracker is not None:
+                loss = -np.log(np.clip(np.abs(1 - fold.later.labels - found[-1]), 1e-9, 1)).mean()
+                self.tracker.log({f"{name}/validation log loss": float(loss)}, step=number)
+            if after_fold is not None:
+                after_fold(number, np.concatenate(found))
+            spent = time.perf_counter() - started
+            left = len(self.folds) - number - 1
+            if left and time.perf_counter() + spent / (number + 1) * left > until:
+                return None
+        assert used is not None
+        return used, np.concatenate(found)
+
+
+def _create(registry: Registry, name: str, config: Config | Mapping[str, Any] | None) -> Predictor[Any]:
+    kind = registry.get(name)
+    assert issubclass(kind, Predictor)
+    return kind(config if isinstance(config, Config) else parse(kind.Config, config or {}, where=name))
+
+
+def _part(data: Labelled, places: Any) -> Labelled:
+    return Labelled(data.rows.part(places), data.labels[places])

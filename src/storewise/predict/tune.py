@@ -1,0 +1,120 @@
+"""Tuning a predictor within a time budget: Optuna proposes, folds judge, hopeless trials end early, searches resume."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from storewise.core.config import Config, parse
+from storewise.core.rng import derive_seed
+from storewise.predict.base import Values
+from storewise.predict.calibration import platt
+from storewise.predict.contest import Contest
+
+MOST_TRIALS = 40
+START_TRIALS = 8
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """The best trial of a search. ``scores`` (n,) of the validation rows; ``trials`` that were told so far."""
+
+    config: Config
+    scores: Values
+    loss: float
+    trials: int
+
+
+def tune(
+    contest: Contest,
+    name: str,
+    *,
+    budget_s: float,
+    storage: str | None = None,
+    most: int = MOST_TRIALS,
+) -> Tuned | None:
+    """Search the predictor's own space for about ``budget_s``; None when it has none, or no trial was finished.
+
+    The tree-structured Parzen estimator (Bergstra et al., 2011) proposes; a trial whose loss after a fold is above
+    the median of the others at that fold is ended. ``storage``: an Optuna
+    storage URL; a search of the same name in it is gone on with, its trials counted towards ``most``.
+    """
+    import optuna
+
+    kind = contest.kind(name)
+    if budget_s <= 0 or not kind.space(_Defaults()):
+        return None
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        study = optuna.create_study(
+            direction="minimize", study_name=f"{name} {contest.seed}", storage=storage, load_if_exists=True,
+            sampler=optuna.samplers.TPESampler(
+                seed=derive_seed(contest.seed, name, "tune") % 2**32, multivariate=True, n_startup_trials=START_TRIALS
+            ),
+            pruner=optuna.pruners.MedianPruner(n_startup_trials=4),
+        )  # fmt: skip
+    until = time.perf_counter() + budget_s
+    best: list[Tuned] = []
+
+    def objective(trial: optuna.Trial) -> float:
+        values = kind.space(trial)
+
+        def after_fold(number: int, scores: Values) -> None:
+            trial.report(_loss(scores, contest.labels[: len(scores)]), number)
+            if trial.should_prune():
+                raise optuna.TrialPruned
+
+        config = parse(kind.Config, values, where=name)
+        found = contest.run(name, config, until=until, after_fold=after_fold)
+        if found is None:
+            raise optuna.TrialPruned
+        loss = _loss(found[1], contest.labels)
+        trial.set_user_attr("config", values)
+        if not best or loss < best[0].loss:
+            best[:] = [Tuned(found[0], found[1], loss, 0)]
+        return loss
+
+    lasts = 0.0
+    while len(study.trials) < most and time.perf_counter() + lasts < until:
+        started = time.perf_counter()
+        study.optimize(objective, n_trials=1)
+        lasts = max(lasts, 0.5 * (time.perf_counter() - started))
+    return _best(study, contest, name, best)
+
+
+def _best(study: Any, contest: Contest, name: str, best: list[Tuned]) -> Tuned | None:
+    """The best trial, run again where an earlier search found it."""
+    done = [trial for trial in study.trials if trial.value is not None and "config" in trial.user_attrs]
+    if not done:
+        return None
+    leader = min(done, key=lambda trial: trial.value)
+    if not best or leader.value < best[0].loss - 1e-12:
+        found = contest.run(name, leader.user_attrs["config"])
+        assert found is not None
+        return Tuned(found[0], found[1], float(leader.value), len(study.trials))
+    return Tuned(best[0].config, best[0].scores, best[0].loss, len(study.trials))
+
+
+def _loss(scores: Values, labels: Values) -> float:
+    if labels.min() == labels.max():
+        return float("nan")
+    p = platt(scores, labels)(scores)
+    return float(-np.mean(labels * np.log(p) + (1 - labels) * np.log1p(-p)))
+
+
+class _Defaults:
+    """Answers like a trial, to see whether there is a space at all."""
+
+    def suggest_float(self, name: str, low: float, high: float, *, log: bool = False) -> float:
+        return low
+
+    def suggest_int(self, name: str, low: int, high: int, *, log: bool = False) -> int:
+        return low
+
+    def suggest_categorical(self, name: str, choices: Any) -> Any:
+        return choices[0]
