@@ -296,7 +296,8 @@ QUALITY = (
             *(
                 goal
                 for section, names in (
-                    ("estimators", ("ips", "snips", "dr", "sndr")),
+                    ("estimators", ("ips", "snips", "dr", "sndr", "switch-dr", "dr-os")),
+                    ("estimators with a wrong reward model", ("dr", "sndr")),
                     ("slate estimators", ("slate ips", "cascade ips", "rips")),
                 )
                 for name in names
