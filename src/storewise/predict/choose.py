@@ -12,10 +12,11 @@ from storewise.core.config import Config
 from storewise.core.errors import DataError
 from storewise.core.progress import Progress, Silent
 from storewise.core.registry import Registry
+from storewise.core.tracking import Run
 from storewise.predict import COMPONENTS
 from storewise.predict.base import Labelled, Predictor, Values
 from storewise.predict.calibration import platt
-from storewise.predict.contest import Contest, Fold, Tracker, fit
+from storewise.predict.contest import Contest, Fold, fit
 from storewise.predict.tune import tune
 
 NETWORK = 30  # complexity from which on a model is a network
@@ -85,7 +86,7 @@ def choose(
     budget_s: float,
     seed: int,
     progress: Progress | None = None,
-    tracker: Tracker | None = None,
+    tracker: Run | None = None,
     storage: str | None = None,
 ) -> Choice:
     """Try every predictor on folds (each judged on rows after those it learned from), within about ``budget_s``.

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from storewise.core.config import Config, parse
 from storewise.core.progress import Progress
 from storewise.core.registry import Registry
 from storewise.core.rng import spawn
+from storewise.core.tracking import Run
 from storewise.predict.base import Labelled, Predictor, Values
 
 STOPPING_SHARE = 0.15  # of the training rows, the latest: when to stop is read off them
@@ -25,12 +26,6 @@ class Fold:
 
     train: Labelled
     later: Labelled
-
-
-class Tracker(Protocol):
-    """Where an attempt's figures are written, if anywhere."""
-
-    def log(self, metrics: Mapping[str, float], *, step: int | None = ...) -> None: ...
 
 
 def fit(
@@ -72,7 +67,7 @@ class Contest:
     folds: tuple[Fold, ...]
     seed: int
     progress: Progress
-    tracker: Tracker | None = None
+    tracker: Run | None = None
 
     @cached_property
     def labels(self) -> Values:
@@ -108,7 +103,7 @@ class Contest:
             found.append(np.clip(made.scores(fold.later.rows), 0.0, 1.0))
             if self.tracker is not None:
                 loss = -np.log(np.clip(np.abs(1 - fold.later.labels - found[-1]), 1e-9, 1)).mean()
-                self.tracker.log({f"{name}/validation log loss": float(loss)}, step=number)
+                self.tracker.log(number, {f"{name}/validation log loss": float(loss)})
             if after_fold is not None:
                 after_fold(number, np.concatenate(found))
             spent = time.perf_counter() - started

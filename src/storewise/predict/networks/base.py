@@ -11,7 +11,6 @@ import numpy.typing as npt
 from pydantic import Field
 
 from storewise.core.component import Arrays, Component
-from storewise.core.errors import DataError
 from storewise.core.progress import Progress
 from storewise.predict.base import Contributions, Labelled, Predictor, Rows, Trial, Values
 from storewise.predict.labels import require_event
@@ -99,14 +98,14 @@ class Trained(Component[ConfigT]):
         self.require(self.reading is not None)
         assert self.reading is not None
         return {
-            **{f"p.{name}": value for name, value in self.parameters.items()},
-            **{f"outset.{name}": np.asarray(value) for name, value in self.outset.items()},
+            **_numbered("p", self.parameters),
+            **_numbered("outset", self.outset),
             **{f"reading.{name}": value for name, value in self.reading.state().items()},
             "shift": self.shift, "best_epochs": np.array([self.best_epochs]),
         }  # fmt: skip
 
     def restore(self, state: Arrays) -> None:
-        self.parameters, self.outset = _part(state, "p."), _part(state, "outset.")
+        self.parameters, self.outset = _named("p", state), _named("outset", state)
         self.reading = Reading.of_state(_part(state, "reading."))
         self.shift = np.asarray(state["shift"])
         self.best_epochs = float(state["best_epochs"][0])
@@ -143,8 +142,8 @@ class Network(Trained[SingleT], Predictor[SingleT]):
             StateError: when the loss is no number any more.
             MissingExtra: without torch.
         """
-        labels = binary(data.labels)
         require_event(data)
+        labels = np.asarray(data.labels, np.float64)
         if validation is not None and len(validation.rows):
             held = (validation.rows, np.asarray(validation.labels, np.float64)[:, None])
         else:
@@ -177,32 +176,6 @@ class Network(Trained[SingleT], Predictor[SingleT]):
         )
 
 
-def binary(labels: Values) -> Values:
-    """Labels of both classes, as float64.
-
-    Raises:
-        DataError: otherwise.
-
-    >>> binary(np.array([0, 1])).tolist()
-    [0.0, 1.0]
-    """
-    found = np.asarray(labels, np.float64)
-    if not len(found):
-        raise DataError("There are no rows to learn from.", next_step="Give rows with a label.")
-    if not np.isin(found, (0.0, 1.0)).all():
-        other = found[~np.isin(found, (0.0, 1.0))][0]
-        raise DataError(
-            f"A label is {other:g}; networks predict 0 or 1.",
-            next_step="Give 0/1 labels, or a model of amounts.",
-        )
-    if found.min() == found.max():
-        raise DataError(
-            f"All {len(found):,} labels are {found[0]:g}: there is nothing to tell apart.",
-            next_step="Give rows of both outcomes.",
-        )
-    return found
-
-
 def sigmoid(x: Values) -> Values:
     """``1 / (1 + e^−x)`` without overflow.
 
@@ -211,6 +184,16 @@ def sigmoid(x: Values) -> Values:
     """
     small = np.exp(-np.abs(x))
     return np.where(x >= 0, 1 / (1 + small), small / (1 + small))
+
+
+def _numbered(kind: str, arrays: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
+    """Arrays by number, their names beside: a column's name may hold what a file's name cannot."""
+    names = np.array(list(arrays), dtype=np.str_)
+    return {f"{kind}.names": names, **{f"{kind}.{i}": value for i, value in enumerate(arrays.values())}}
+
+
+def _named(kind: str, state: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
+    return {name: np.asarray(state[f"{kind}.{i}"]) for i, name in enumerate(state[f"{kind}.names"].tolist())}
 
 
 def _part(state: Mapping[str, npt.NDArray[Any]], prefix: str) -> dict[str, npt.NDArray[Any]]:
