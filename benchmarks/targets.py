@@ -307,7 +307,7 @@ QUALITY = (
                 )
             ),
         ),
-        minutes=6,
+        minutes=2,
     ),
     Quality(
         "talkingdata",
