@@ -17,6 +17,10 @@ from storewise.testing.predictor import check_predictor, shoppers, trained
 
 NAMES = [name for name in registry().names("predict") if issubclass(registry().get(name), Predictor)]
 
+GENERAL = [
+    name for name in NAMES if not registry().get(name).needs
+]  # the others read a shop's features alone
+
 
 def make(name: str) -> Predictor:
     found = registry().create(name)
@@ -25,11 +29,12 @@ def make(name: str) -> Predictor:
 
 
 def test_all_are_found():
-    assert len(NAMES) == 3
+    assert len(NAMES) == 5
+    assert len(GENERAL) == 4
     assert predictors() == NAMES
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", GENERAL)
 def test_contract(name):
     try:
         check_predictor(lambda: make(name))
@@ -51,7 +56,12 @@ def test_artifact_round_trip(name, tmp_path: Path):
 
 
 def test_simple_ones_come_first():
-    """The guard's order: the rate, then logistic regression, then trees, then all networks."""
+    """The guard's order: the rate, BG/NBD, then logistic regression, then trees, then all networks."""
     kinds = {name: registry().get(name) for name in NAMES}
     ordered = sorted(NAMES, key=lambda name: kinds[name].complexity)
-    assert ordered[:3] == ["predict.rate.v1", "predict.logistic.v1", "predict.lightgbm.v1"]
+    assert ordered[:4] == [
+        "predict.rate.v1",
+        "predict.bg_nbd.v1",
+        "predict.logistic.v1",
+        "predict.lightgbm.v1",
+    ]

@@ -13,6 +13,7 @@ from storewise.core.config import Config, config_hash, parse, read_toml
 from storewise.core.errors import ConfigError, UnknownName
 from storewise.core.registry import Registry
 from storewise.engine.content import ContentConfig
+from storewise.engine.predictions.config import PredictConfig
 from storewise.understand.rules.spec import RuleFile, read_rules
 
 C = TypeVar("C", bound=Config)
@@ -83,6 +84,7 @@ class Pipeline(Config):
     policy: Policy = Policy()
     fallback: Fallback = Fallback()
     content: ContentConfig = ContentConfig()
+    predict: PredictConfig = PredictConfig()
     rules: RuleFile = RuleFile()
 
     @property
@@ -97,6 +99,7 @@ SECTIONS: Mapping[str, type[Config]] = {
     "fallback": Fallback,
     "retriever": Use,
     "content": ContentConfig,
+    "predict": PredictConfig,
 }
 
 

@@ -26,6 +26,8 @@ from storewise.data.stores import Store
 from storewise.engine import attributes, content
 from storewise.engine.history import History
 from storewise.engine.pipeline import Pipeline
+from storewise.engine.predictions.learn import learn as learn_predictions
+from storewise.engine.predictions.learned import ROLE as PREDICT
 from storewise.engine.products import product_parts
 from storewise.engine.published import ARTIFACTS, Manifest, write_snapshot
 from storewise.engine.serving import snapshot as parts
@@ -92,9 +94,17 @@ def train(
         "config": chosen.retriever.config.model_dump(mode="json"),
     }
     made = product_parts(store.folder, shop, encoded, projection, facts, progress)
+    predicted = learn_predictions(
+        shop, pipeline.predict, registry, seed=seed, progress=progress,
+        text=encoded.vectors if encoded is not None else None,
+    )  # fmt: skip
+    if predicted is not None:
+        made[PREDICT] = predicted[0].artifact(facts)
     names = write_artifacts(store.folder, shop, chosen, facts, progress, made)
     attributes.remember(store.folder, names[parts.ATTRIBUTES])
     about = {**facts, "evaluation": report(chosen, pipeline, validation), "kinds": counted_kinds(shop)}
+    if predicted is not None:
+        about["predictions"] = predicted[1]
     return write_snapshot(store.folder, pipeline.model_dump(mode="json"), names, about)
 
 

@@ -21,11 +21,14 @@ from storewise.data.dataset import Dataset
 from storewise.data.interactions import Histories, Interactions
 from storewise.engine.graph import graph_of
 from storewise.engine.pipeline import Pipeline
+from storewise.engine.predictions.learned import ROLE as PREDICT
+from storewise.engine.predictions.learned import Predictions
 from storewise.engine.published import ARTIFACTS, Manifest
 from storewise.engine.serving.catalogue import Catalogue
 from storewise.engine.serving.content import Content
 from storewise.engine.serving.rules import compiled
 from storewise.engine.serving.search_index import SEARCH, searcher_of
+from storewise.predict.features.events import EventLog
 from storewise.recommend.eligibility import Eligibility
 from storewise.recommend.related import Related
 from storewise.recommend.retrieve.base import Retriever
@@ -50,6 +53,7 @@ class Snapshot:
     training has not seen. ``private``: pseudonyms without consent to a personal list. ``content``: what products
     are like, None where nothing read them.
     ``graph``: None in snapshots that were trained without one; ``rules``: None where the pipeline has none.
+    ``predictions``, and the ``log`` of events that they read: None in snapshots that were trained without any.
     """
 
     id: str
@@ -71,6 +75,8 @@ class Snapshot:
     content: Content | None = None
     graph: Graph | None = None
     rules: CompiledRules | None = None
+    predictions: Predictions | None = None
+    log: EventLog | None = None
 
     @property
     def watermark(self) -> float:
@@ -159,12 +165,14 @@ def load(
     graph = graph_of(found[GRAPH]) if GRAPH in found else None
     customer_index, histories = _align(behaviour, catalogue, trained)
     content = Content.of(found[CONTENT], registry) if CONTENT in found else None
+    predictions = Predictions.of(found[PREDICT], registry) if PREDICT in found else None
     vectors, floor = (None, -1.0) if content is None else (content.text, content.noise)
     searcher = searcher_of(found.get(SEARCH), catalogue, vectors, floor)
     return Snapshot(
         manifest.id, pipeline, manifest, name, retriever, catalogue, _rules(pipeline, catalogue), popular,
         popularity, similar, together, len(trained), histories, customer_index, searcher, private, content,
-        graph, compiled(pipeline, catalogue, graph),
+        graph, compiled(pipeline, catalogue, graph), predictions,
+        _log(behaviour, catalogue, customer_index) if predictions is not None else None,
     )  # fmt: skip
 
 
@@ -181,6 +189,20 @@ def _related(found: Artifact, part: str) -> Related:
     return Related(
         *(found.arrays[f"{part}_{key}"] for key in ("indptr", "products", "scores", "support", "lift"))
     )
+
+
+def _log(behaviour: Dataset, catalogue: Catalogue, customers: Mapping[str, int]) -> EventLog:
+    """Every event of known customers, of all kinds, in the indices of training."""
+    log = EventLog.of(behaviour)
+    who = np.array([customers[name] for name in behaviour.customer_ids], np.int64)
+    what = np.array([catalogue.index.get(name, -1) for name in behaviour.product_ids], np.int64)
+    kept = (log.customers >= 0) & (log.customers < len(who))
+    kept[kept] = what[log.products[kept]] >= 0
+    return EventLog.build(
+        who[log.customers[kept]], what[log.products[kept]], log.at[kept], kinds=log.kinds[kept],
+        quantity=log.quantity[kept], spend_minor=log.spend_minor[kept],
+        n_customers=len(customers), n_products=len(catalogue),
+    )  # fmt: skip
 
 
 def _align(

@@ -8,6 +8,7 @@ from storewise.serve.routes import (
     graph,
     health,
     page,
+    predictions,
     products,
     recommendations,
     search,
@@ -15,6 +16,7 @@ from storewise.serve.routes import (
 
 ROUTERS = (
     recommendations.router,
+    predictions.router,
     products.router,
     search.router,
     graph.router,
