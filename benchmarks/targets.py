@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-SMALL_IS_GOOD = ("rmse", "mae", "label_share")
+SMALL_IS_GOOD = ("rmse", "mae", "label_share", "ece")
 
 
 @dataclass(frozen=True)
@@ -198,6 +198,18 @@ QUALITY = (
         options={"label": "baseColour"},
     ),
     Quality(
+        "ranking",
+        "ranking",
+        "Second stage, Online Retail II by time",
+        None,
+        (
+            Goal("ratio_best@10", 1.10, model="retrieve + rank"),
+            Goal("ratio_served@10", None, model="retrieve + rank"),
+            Goal("ratio_best@10", None, model="retrieve + rank", section="without repeats"),
+        ),
+        minutes=20.0,
+    ),
+    Quality(
         "warm-text",
         "warm-text",
         "Online Retail II, text beside behaviour",
@@ -236,5 +248,57 @@ QUALITY = (
             Goal("ndcg gained", None, model="id + cross-encoder"),
         ),
         minutes=4,
+    ),
+    Quality(
+        "purchase-28",
+        "purchase",
+        "Online Retail II, purchase within 28 days",
+        None,
+        (
+            Goal("auc", None),
+            Goal("pr_auc", None),
+            Goal("ece", 0.02),
+            Goal("auc gained", 0.0, model="recency-frequency logistic"),
+            Goal("pr_auc gained", 0.0, model="recency-frequency logistic"),
+            Goal("auc gained", 0.0, model="plain LightGBM without text"),
+            Goal("pr_auc gained", 0.0, model="plain LightGBM without text"),
+            Goal("auc gained", 0.0, model="BG/NBD"),
+        ),
+        minutes=6,
+    ),
+    Quality(
+        "hillstrom",
+        "uplift",
+        "Hillstrom e-mail campaign, visits because of the e-mail",
+        "hillstrom-email",
+        (
+            Goal("qini", 0.0, "random order 0"),
+            Goal("qini_coefficient", None),
+            Goal("qini_above_response", None),
+            Goal("outcome", 0.1828, "Mens .1828", model="Mens E-Mail", section="arms"),
+            Goal("outcome", 0.1514, "Womens .1514", model="Womens E-Mail", section="arms"),
+            Goal("outcome", None, "No E-Mail .1062", model="No E-Mail", section="arms"),
+        ),
+        minutes=3,
+        files={"data": "hillstrom.csv.gz"},
+        options={"treatment": "segment", "outcome": "visit"},
+    ),
+    *(
+        Quality(
+            f"open-bandit-{campaign}",
+            "off-policy",
+            f"Open Bandit, {campaign}: random log, Thompson-sampling policy",
+            "open-bandit-small",
+            (
+                Goal("value", None, model="ips"),
+                Goal("value", None, f"IPS {ips}", model="ips", section="probabilities by draws"),
+                Goal("value", None, f"SNIPS {snips}", model="snips", section="probabilities by draws"),
+                Goal("value", None, model="on-policy", section="on-policy"),
+            ),
+            minutes=1,
+            files={"log": f"random/{campaign}.csv.gz", "test": f"bts/{campaign}.csv.gz"},
+            options={"policy": f"benchmarks/policies/open-bandit-bts-{campaign}.csv"},
+        )
+        for campaign, ips, snips in (("men", ".004534", ".004604"), ("women", ".006813", ".006811"))
     ),
 )

@@ -8,6 +8,8 @@ import numpy as np
 import polars as pl
 import pytest
 
+from storewise.core import artifact
+from storewise.core.artifact import Artifact
 from storewise.core.errors import DataError
 from storewise.predict.base import MISSING
 from storewise.predict.columns import describe
@@ -83,12 +85,14 @@ def test_later_rows_never_change_what_was_learned():
     np.testing.assert_allclose(alone.vectors["note"], rows.vectors["note"][7:8], atol=1e-6)
 
 
-def test_restored():
+def test_restored(tmp_path):
     frame, labels = shop()
+    frame = frame.rename({"colour": "a/b ä:\\?", "gaps": "../gaps"})
     fields, _ = learn(frame, labels, config=FieldsConfig(time="at"), seed=1)
     state = fields.state()
     assert all(isinstance(array, np.ndarray) and array.dtype != object for array in state.values())
-    again = Fields.restore({name: array.copy() for name, array in state.items()})
+    read = artifact.read(artifact.write(Artifact("fields", {}, state), tmp_path))
+    again = Fields.restore(read.arrays)
     ours, theirs = again(frame), fields(frame)
     assert np.array_equal(ours.numbers, theirs.numbers, equal_nan=True)
     assert np.array_equal(ours.categories, theirs.categories)

@@ -19,6 +19,10 @@ COMMANDS = {
     "finetune": "storewise.cli.finetune:finetune",
     "models": "storewise.cli.models:models",
     "graph": "storewise.cli.graph:graph",
+    "experiment": "storewise.cli.experiment:experiment",
+    "uplift": "storewise.cli.uplift:uplift",
     "rejects": "storewise.cli.rejects:rejects",
     "attributes": "storewise.cli.attributes:attributes",
+    "label": "storewise.cli.label:label",
+    "tagger": "storewise.cli.tagger:tagger",
 }

@@ -31,7 +31,7 @@ def finetune(
     ] = 3,
     bf16: Annotated[bool, typer.Option(help="Matrix products in bfloat16.")] = False,
     resume: Annotated[bool, typer.Option(help="Go on from the last checkpoint of this name.")] = False,
-    log: Annotated[str, typer.Option(help="Also log to: tensorboard, wandb (comma-separated).")] = "",
+    log: Annotated[str, typer.Option(help="Also log to: tensorboard, wandb, mlflow (comma-separated).")] = "",
     seed: Annotated[int, typer.Option(help="Seed of all randomness.")] = 0,
 ) -> None:
     """Adapt a text encoder to the shop's own products and behaviour."""

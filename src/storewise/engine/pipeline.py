@@ -13,6 +13,8 @@ from storewise.core.config import Config, config_hash, parse, read_toml
 from storewise.core.errors import ConfigError, UnknownName
 from storewise.core.registry import Registry
 from storewise.engine.content import ContentConfig
+from storewise.engine.experiment.config import Experiment
+from storewise.engine.experiment.variants import effective
 from storewise.engine.predictions.config import PredictConfig
 from storewise.understand.rules.spec import RuleFile, read_rules
 
@@ -68,6 +70,13 @@ class Use(Config):
     config: dict[str, Any] = Field(default_factory=dict)
 
 
+class AttributesConfig(Config):
+    """What reads products beside rules and lists. ``tagger``: an artifact of ``storewise tagger``, by its name in the
+    shop or its folder; "none" for none. Left out, what the last ``storewise attributes`` used stays."""
+
+    tagger: str | None = None
+
+
 class Pipeline(Config):
     """A parsed pipeline file. Either ``retriever`` fixes one component or ``selection`` chooses. ``rules``: the
     content of the rule file that it names, so that a snapshot needs no file.
@@ -85,7 +94,9 @@ class Pipeline(Config):
     fallback: Fallback = Fallback()
     content: ContentConfig = ContentConfig()
     predict: PredictConfig = PredictConfig()
+    attributes: AttributesConfig = AttributesConfig()
     rules: RuleFile = RuleFile()
+    experiment: Experiment | None = None
 
     @property
     def hash(self) -> str:
@@ -100,6 +111,8 @@ SECTIONS: Mapping[str, type[Config]] = {
     "retriever": Use,
     "content": ContentConfig,
     "predict": PredictConfig,
+    "experiment": Experiment,
+    "attributes": AttributesConfig,
 }
 
 
@@ -126,6 +139,7 @@ def read_pipeline(path: Path, registry: Registry) -> Pipeline:
         plain["rules"] = _rules(plain["rules"], path)
     pipeline = _parse(Pipeline, plain, path, lines, None).model_copy(update=sections)
     _check_components(pipeline, registry, path, lines)
+    effective(pipeline)
     return pipeline
 
 
@@ -145,8 +159,8 @@ def _parse(kind: type[C], values: dict[str, Any], path: Path, lines: list[str], 
     except ConfigError as error:
         if not isinstance(error.__cause__, ValidationError):
             raise
-        key = str(error.__cause__.errors()[0]["loc"][0])
-        line = _line_of(key, lines, section)
+        place = error.__cause__.errors()[0]["loc"]  # empty when keys do not fit together
+        line = _line_of(str(place[0]), lines, section) if place else None
         if line is None:
             raise
         raise ConfigError(

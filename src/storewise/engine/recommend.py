@@ -20,6 +20,7 @@ import structlog
 
 from storewise.core.clock import Clock, seconds
 from storewise.data.interactions import Floats, Histories, Ints, Weights
+from storewise.engine.experiment.variants import assigned
 from storewise.engine.serving.live import WEIGHTS, Live, LiveEvent, customer_key, session_key
 from storewise.engine.serving.rules import POOL, Bound, guard_rail, past_of, reorder
 from storewise.engine.serving.rules import bound as bound_rules
@@ -63,7 +64,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The list and how it came about; ``step`` is the rung of the first item."""
+    """The list and how it came about; ``step`` is the rung of the first item, ``variant`` that of an experiment."""
 
     decision_id: str
     at: datetime
@@ -74,6 +75,7 @@ class Answer:
     notes: tuple[str, ...] = ()
     guard_rail: str | None = None
     rules: tuple[Bound, ...] = ()
+    variant: str | None = None
 
 
 @dataclass
@@ -133,7 +135,7 @@ class Recommender:
         Raises:
             NothingPublished: when no snapshot serves.
         """
-        snapshot = self._current()
+        snapshot, variant = assigned(self._current(), ask)
         now = self._clock()
         allowed = snapshot.eligibility.mask(ask.filters).copy()
         _hide(allowed, snapshot, (*ask.exclude, *ask.context))
@@ -148,7 +150,7 @@ class Recommender:
         items, bound = _checked(draft.items, allowed)
         answer = Answer(
             f"{self._boot}-{next(self._count):08x}", now, snapshot, ask, _step(items), items,
-            tuple(draft.notes), bound or guard_rail(draft.rules), draft.rules,
+            tuple(draft.notes), bound or guard_rail(draft.rules), draft.rules, variant,
         )  # fmt: skip
         self._record(answer)
         return answer

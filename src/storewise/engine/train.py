@@ -93,7 +93,8 @@ def train(
         "component": chosen.name,
         "config": chosen.retriever.config.model_dump(mode="json"),
     }
-    made = product_parts(store.folder, shop, encoded, projection, facts, progress)
+    reading = pipeline.attributes.tagger
+    made = product_parts(store.folder, shop, encoded, projection, facts, progress, tagger=reading)
     predicted = learn_predictions(
         shop, pipeline.predict, registry, seed=seed, progress=progress,
         text=encoded.vectors if encoded is not None else None,

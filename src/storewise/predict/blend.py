@@ -1,4 +1,4 @@
-"""``predict.blend.v1``: the mean of logistic regression and trees in log odds, for what each of them misses."""
+"""``predict.blend.v1``: logistic regression and boosted trees together, the mean of their log odds."""
 
 from __future__ import annotations
 
@@ -11,30 +11,33 @@ from scipy.special import expit, logit
 from storewise.core.component import Arrays
 from storewise.core.config import Config
 from storewise.core.progress import Progress
-from storewise.core.rng import spawn
 from storewise.predict.base import Contributions, Labelled, Predictor, Rows, Trial, Values
+from storewise.predict.labels import require_event
 from storewise.predict.logistic import Logistic, LogisticConfig
 from storewise.predict.trees import Trees, TreesConfig
 
-EDGE = 1e-6
+EDGE = 1e-9
+MEMBERS = ("logistic", "trees")
 
 
 class BlendConfig(Config):
-    """``share``: of the trees; the rest is the logistic regression's."""
+    """``weight`` of the trees, the rest is the logistic regression's."""
 
-    share: float = Field(default=0.5, gt=0, lt=1)
     logistic: LogisticConfig = LogisticConfig()
     trees: TreesConfig = TreesConfig()
+    weight: float = Field(default=0.5, ge=0, le=1)
 
 
 class Blend(Predictor[BlendConfig]):
-    """``logit p = s·logit p_trees + (1 − s)·logit p_logistic``; contributions are those of the parts, weighted.
+    """``logit p = (1 - w)·logit p_logistic + w·logit p_trees``, a logarithmic pool (Genest and Zidek, 1986).
 
-    >>> rows = Rows.of(numbers=np.arange(200)[:, None], number_names=("price",))
-    >>> model = Blend(BlendConfig(trees=TreesConfig(rounds=5)))
-    >>> model.train(Labelled(rows, (np.arange(200) % 100 > 50).astype(float)), rng=np.random.default_rng(0))
-    >>> said = model.contributions(rows)
-    >>> bool(np.allclose(expit(said.base + said.values.sum(axis=1)), model.scores(rows), atol=1e-6))
+    The two err differently: one adds up, the other cuts. Contributions are the members' own, weighted alike, and
+    exact as theirs are.
+
+    >>> rows = Rows.of(numbers=np.linspace(-1, 1, 60)[:, None], number_names=("price",))
+    >>> model = Blend()
+    >>> model.train(Labelled(rows, (rows.numbers[:, 0] > 0.1).astype(float)), rng=np.random.default_rng(0))
+    >>> bool(model.scores(rows)[-1] > 0.6)
     True
     """
 
@@ -43,54 +46,60 @@ class Blend(Predictor[BlendConfig]):
 
     def __init__(self, config: BlendConfig | None = None) -> None:
         super().__init__(config)
-        self._logistic, self._trees = Logistic(self.config.logistic), Trees(self.config.trees)
-        self._ready = False
+        self.logistic, self.trees = Logistic(self.config.logistic), Trees(self.config.trees)
+        self._trained = False
 
     @classmethod
     def space(cls, trial: Trial) -> dict[str, Any]:
-        return {"share": trial.suggest_float("share", 0.2, 0.8)}
+        return {
+            "logistic": {
+                "regularization": trial.suggest_float("regularization", 1.0, 100.0, log=True),
+                "crossed": trial.suggest_categorical("crossed", [0, 4]),
+            },
+            "trees": Trees.space(trial),
+        }
 
     def train(
         self, data: Labelled, *, validation: Labelled | None = None, rng: np.random.Generator,
         progress: Progress | None = None,
     ) -> None:  # fmt: skip
-        seed = int(rng.integers(2**31))
-        self._logistic.train(data, rng=spawn(seed, "logistic"), progress=progress)
-        self._trees.train(data, validation=validation, rng=spawn(seed, "trees"), progress=progress)
-        self._ready = True
+        require_event(data)
+        for member in (self.logistic, self.trees):
+            member.train(data, validation=validation, rng=rng, progress=progress)
+        self._trained = True
 
     def settled(self) -> BlendConfig:
-        return self.config.model_copy(update={"trees": self._trees.settled()})
+        return self.config.model_copy(update={"trees": self.trees.settled()})
+
+    @property
+    def _weighted(self) -> tuple[tuple[Predictor[Any], float], ...]:
+        return (self.logistic, 1.0 - self.config.weight), (self.trees, self.config.weight)
 
     def scores(self, rows: Rows) -> Values:
-        self.require(self._ready)
-        s = self.config.share
-        parts = [logit(np.clip(m.scores(rows), EDGE, 1 - EDGE)) for m in (self._trees, self._logistic)]
-        return np.asarray(expit(s * parts[0] + (1 - s) * parts[1]), np.float64)
+        self.require(self._trained)
+        parts = [w * logit(np.clip(member.scores(rows), EDGE, 1 - EDGE)) for member, w in self._weighted]
+        return np.asarray(expit(sum(parts)), np.float64)
 
     def contributions(self, rows: Rows) -> Contributions:
-        self.require(self._ready)
-        s = self.config.share
-        trees, linear = self._trees.contributions(rows), self._logistic.contributions(rows)
-        names = tuple(dict.fromkeys((*trees.names, *linear.names)))
-        values = np.zeros((len(rows), len(names)))
-        for part, weight in ((trees, s), (linear, 1 - s)):
-            values[:, [names.index(name) for name in part.names]] += weight * part.values
-        return Contributions(names, values, s * trees.base + (1 - s) * linear.base)
+        self.require(self._trained)
+        told = [(member.contributions(rows), w) for member, w in self._weighted]
+        names = tuple(dict.fromkeys(name for part, _ in told if part is not None for name in part.names))
+        values, base = np.zeros((len(rows), len(names))), 0.0
+        for part, w in told:
+            assert part is not None
+            for place, name in enumerate(part.names):
+                values[:, names.index(name)] += w * part.values[:, place]
+            base += w * part.base
+        return Contributions(names, values, base)
 
     def state(self) -> Arrays:
-        self.require(self._ready)
+        self.require(self._trained)
         return {
-            **{f"logistic_{name}": part for name, part in self._logistic.state().items()},
-            **{f"trees_{name}": part for name, part in self._trees.state().items()},
+            f"{name}.{key}": array for name in MEMBERS for key, array in getattr(self, name).state().items()
         }
 
     def restore(self, state: Arrays) -> None:
-        def of(prefix: str) -> Arrays:
-            return {
-                name.removeprefix(prefix): part for name, part in state.items() if name.startswith(prefix)
-            }
-
-        self._logistic.restore(of("logistic_"))
-        self._trees.restore(of("trees_"))
-        self._ready = True
+        for name in MEMBERS:
+            mine = {key.removeprefix(f"{name}."): a for key, a in state.items() if key.startswith(f"{name}.")}
+            getattr(self, name).restore(mine)
+        self._trained = True

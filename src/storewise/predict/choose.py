@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -118,10 +118,13 @@ def choose(
     share = TUNING_SHARE * (until - time.perf_counter())
     for attempt in leaders[:TUNED]:
         tuned = tune(contest, attempt.name, budget_s=share / min(TUNED, len(leaders)), storage=storage)
-        if tuned is not None and tuned.loss < attempt.loss:
-            attempts[attempt.name] = _attempt(
-                contest, attempt.name, tuned.config, tuned.scores, attempt, tuned.trials
-            )
+        if tuned is not None:
+            after = replace(attempt, trials=1 + tuned.trials)
+            if tuned.loss < attempt.loss:
+                after = replace(
+                    after, config=tuned.config, scores=tuned.scores, losses=_losses(contest, tuned.scores)
+                )
+            attempts[attempt.name] = after
     labels = contest.labels
     selected, reason = _simplest(
         [a for a in attempts.values() if not a.skipped], list(attempts.values()), folds
@@ -153,15 +156,12 @@ def _try(contest: Contest, name: str, kind: type[Predictor], until: float, *, fo
     if found is None:
         return Attempt(name, kind.complexity, skipped="no time was left for all validation parts")
     config, scores = found
-    attempt = Attempt(name, kind.complexity, seconds=time.perf_counter() - started)
-    return _attempt(contest, name, config, scores, attempt, 1)
+    seconds = time.perf_counter() - started
+    return Attempt(name, kind.complexity, config, _losses(contest, scores), scores, seconds, trials=1)
 
 
-def _attempt(
-    contest: Contest, name: str, config: Config, scores: Values, before: Attempt, trials: int
-) -> Attempt:
-    losses = recalibrated_losses(scores, contest.labels)
-    return Attempt(name, before.complexity, config, losses, scores, before.seconds, trials)
+def _losses(contest: Contest, scores: Values) -> Values:
+    return recalibrated_losses(scores, contest.labels)
 
 
 def recalibrated_losses(scores: Values, labels: Values) -> Values:

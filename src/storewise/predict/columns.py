@@ -17,7 +17,7 @@ DATE_FORMATS = (
     "%Y-%m-%d", "%Y/%m/%d %H:%M:%S", "%Y/%m/%d", "%d.%m.%Y %H:%M", "%d.%m.%Y", "%m/%d/%Y %H:%M", "%m/%d/%Y",
 )  # fmt: skip
 ID_SHARE = 0.98  # a text column with more different values than this share of rows is an id
-KEY_SHARE = 0.5  # a column with fewer different values than this share of rows can be counted
+KEY_SHARE = 0.8  # a column with fewer different values than this share of rows can be counted
 UNKNOWN_MOMENT = -(2**63)
 FEW_ROWS = 50  # with fewer rows nothing is called an id
 WORDS = 4.0  # words in a value, on average, from which on it is text

@@ -150,11 +150,11 @@ class Fields:
             "start_s": self.start_s, "texts": {name: model is None for name, model in self.texts.items()},
         }  # fmt: skip
         found: dict[str, Any] = {"about": np.frombuffer(orjson.dumps(about), np.uint8), **self.rates.state()}
-        for name, (known, codes) in self.vocabularies.items():
-            found[f"known/{name}"], found[f"codes/{name}"] = known, codes
-        for name, model in self.texts.items():
+        for number, name in enumerate(self.vocabularies):  # a column's name may be no name of a file
+            found[f"known.{number}"], found[f"codes.{number}"] = self.vocabularies[name]
+        for number, model in enumerate(self.texts.values()):
             if model is not None:
-                found[f"idf/{name}"], found[f"directions/{name}"] = model.idf, model.directions
+                found[f"idf.{number}"], found[f"directions.{number}"] = model.idf, model.directions
         return found
 
     @classmethod
@@ -162,15 +162,17 @@ class Fields:
         """What ``state`` gave; ``encode`` where texts were read by an encoder."""
         about = orjson.loads(state["about"].tobytes())
         columns = tuple(Column(**column) for column in about["columns"])
+        coded = [column.name for column in columns if column.is_category]
+        texts = {
+            name: None
+            if by_encoder
+            else TextDirections(state[f"idf.{number}"], state[f"directions.{number}"])
+            for number, (name, by_encoder) in enumerate(about["texts"].items())
+        }
         return cls(
             FieldsConfig(**about["config"]), columns,
-            {c.name: (state[f"known/{c.name}"], state[f"codes/{c.name}"]) for c in columns if c.is_category},
-            KeyRates.restore(state),
-            {
-                name: None if by_encoder else TextDirections(state[f"idf/{name}"], state[f"directions/{name}"])
-                for name, by_encoder in about["texts"].items()
-            },
-            about["start_s"], encode,
+            {name: (state[f"known.{number}"], state[f"codes.{number}"]) for number, name in enumerate(coded)},
+            KeyRates.restore(state), texts, about["start_s"], encode,
         )  # fmt: skip
 
 

@@ -85,16 +85,16 @@ class KeyRates:
         ]
         found: dict[str, npt.NDArray[np.generic]] = {"rates": np.frombuffer(orjson.dumps(about), np.uint8)}
         for number, table in enumerate(self.tables.values()):
-            found[f"rates/{number}/keys"] = table.keys
-            found[f"rates/{number}/rows"] = table.rows
-            found[f"rates/{number}/events"] = table.events
+            found[f"rates.{number}.keys"] = table.keys
+            found[f"rates.{number}.rows"] = table.rows
+            found[f"rates.{number}.events"] = table.events
         return found
 
     @classmethod
     def restore(cls, state: Arrays) -> KeyRates:
         tables = {}
         for number, about in enumerate(orjson.loads(state["rates"].tobytes())):
-            keys, rows, events = (state[f"rates/{number}/{part}"] for part in ("keys", "rows", "events"))
+            keys, rows, events = (state[f"rates.{number}.{part}"] for part in ("keys", "rows", "events"))
             tables[tuple(about["key"])] = Table(keys, rows, events, about["base"], about["strength"])
         return cls(tables)
 

@@ -6,6 +6,8 @@ the same rows::
     rate(k)  = ln( (s + a·p) / (n + a - s - a·p) )     log odds, shrunken towards p with the strength a
     count(k) = ln(1 + n)
 
+Both are missing for a key that was never seen.
+
 A training row is given what was known at its moment: rows strictly before it (Micci-Barreca, 2001, made safe as in
 CatBoost's ordered statistics; Prokhorenkova et al., 2018). Without a clock, a row is given the statistics of the
 other folds. The strength is the one whose rates predicted the training rows best, judged in the same way.
@@ -129,6 +131,7 @@ def best_strength(seen: Seen, labels: Floats) -> tuple[float, float]:
 
 
 def features(seen: Seen, strength: float) -> npt.NDArray[np.float32]:
-    """(n, 2) float32: the log odds of the shrunken rate, and the log of the count."""
+    """(n, 2) float32: the log odds of the shrunken rate, and the log of the count; NaN for a key never seen."""
     rate = np.clip(seen.rate(strength), 1e-9, 1 - 1e-9)
-    return np.stack([np.log(rate) - np.log1p(-rate), np.log1p(seen.rows)], axis=1).astype(np.float32)
+    found = np.stack([np.log(rate) - np.log1p(-rate), np.log1p(seen.rows)], axis=1)
+    return np.where(seen.rows[:, None] > 0, found, np.nan).astype(np.float32)

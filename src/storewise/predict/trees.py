@@ -22,11 +22,11 @@ class TreesConfig(Config):
     validation part gets worse for ``patience`` of them; ``native``: codes of so many rows' categories are split as
     sets (0: never), beside their rates."""
 
-    rounds: int = Field(default=400, ge=1)
-    learning_rate: float = Field(default=0.05, gt=0, le=1)
-    num_leaves: int = Field(default=15, ge=2)
+    rounds: int = Field(default=600, ge=1)
+    learning_rate: float = Field(default=0.04, gt=0, le=1)
+    num_leaves: int = Field(default=8, ge=2)
     min_data_in_leaf: int = Field(default=40, ge=1)
-    feature_fraction: float = Field(default=0.7, gt=0, le=1)
+    feature_fraction: float = Field(default=0.5, gt=0, le=1)
     bagging_fraction: float = Field(default=0.8, gt=0, le=1)
     lambda_l2: float = Field(default=10.0, ge=0)
     cat_smooth: float = Field(default=50.0, ge=0)

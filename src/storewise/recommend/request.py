@@ -19,6 +19,11 @@ ReasonKind = Literal[
     "similar_content",  # product: the item of the shopper's history that is most like it
     "taste",  # a factor model; product: the history item nearest to it, when there is one
     "fallback",  # the ladder stepped down to this
+    "trending",  # a ranker: sold more lately than before
+    "season",  # a ranker: sold more in the weeks after this time last year
+    "price",  # a ranker: its price is at the shopper's level
+    "like_basket",  # a ranker: its content is like the shopper's products
+    "habit",  # a ranker; value: the part of the shopper's purchases of its text ("category", "brand")
 ]
 
 

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from storewise.core.errors import ArtifactError, ConfigError, MissingExtra
-from storewise.understand.finetune import checkpoint, curves
+from storewise.core import checkpoint
+from storewise.core.errors import ArtifactError, ConfigError
+from storewise.core.tracking import read_curves
 from storewise.understand.finetune.contrastive import Contrastive, ContrastiveConfig
 from storewise.understand.finetune.loop import LoopConfig, fit
 from storewise.understand.finetune.methods import METHODS, MethodConfig, adapt
@@ -66,7 +67,7 @@ def test_a_killed_run_ends_like_one_that_was_not(tower: Tower, tmp_path: Path, m
     assert found.steps_done == 9
     for name, value in whole.trained().items():
         np.testing.assert_array_equal(value.detach().numpy(), again.trained()[name].detach().numpy())
-    lines = curves.read(tmp_path)
+    lines = read_curves(tmp_path)
     assert [row["step"] for row in lines if "loss" in row] == list(range(1, 10))
 
 
@@ -120,21 +121,32 @@ def test_a_kill_while_a_checkpoint_is_replaced_leaves_the_one_before(tmp_path: P
     assert found.arrays["w"].tolist() == [0, 1, 2]
 
 
-def test_curves_survive_half_a_line(tmp_path: Path) -> None:
-    line = curves.JsonLines(tmp_path)
-    line.add(1, {"loss": 2.0})
-    line.add(2, {"loss": 1.0})
-    with open(tmp_path / curves.FILE, "ab") as file:
-        file.write(b'{"step": 3, "lo')
-    curves.JsonLines(tmp_path, resume_at=1)
-    assert curves.read(tmp_path) == [{"step": 1, "loss": 2.0}]
-
-
-def test_loggers_that_are_not_there(tmp_path: Path) -> None:
-    from importlib.util import find_spec
-
-    with pytest.raises(ConfigError, match="no logger 'comet'"):
-        curves.open_curves(tmp_path, ["comet"])
-    if find_spec("wandb") is None:
-        with pytest.raises(MissingExtra, match="wandb"):
-            curves.open_curves(tmp_path, ["wandb"])
+def test_a_resumed_run_has_every_step_once_in_tensorboard_and_wandb(
+    tower: Tower, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events = pytest.importorskip(
+        "tensorboard.backend.event_processing.event_accumulator", reason="needs the extra track"
+    )
+    pytest.importorskip("wandb", reason="needs the extra track")
+    monkeypatch.delenv("WANDB_MODE", raising=False)
+    config, loggers = MethodConfig(method="head"), ("tensorboard", "wandb")
+    part = adapt(tower, config, steps=9, seed=1)
+    with pytest.raises(Killed):
+        fit(part, objective(), LOOP, score=kill_at(2), seed=5, folder=tmp_path, loggers=loggers)
+    again = adapt(tower, config, steps=9, seed=1)
+    found = fit(
+        again, objective(), LOOP, score=together, seed=5, folder=tmp_path, loggers=loggers, resume=True
+    )
+    lines = read_curves(tmp_path)
+    board = events.EventAccumulator(str(tmp_path / "tensorboard")).Reload()
+    for name in ("loss", "score"):
+        told = [(row["step"], row[name]) for row in lines if name in row]
+        assert [e.step for e in board.Scalars(name)] == [step for step, _ in told]
+        np.testing.assert_allclose(
+            [e.value for e in board.Scalars(name)], [value for _, value in told], rtol=1e-5
+        )
+    assert [e.step for e in board.Scalars("loss")] == list(range(1, 10))
+    assert board.Scalars("score")[-1].value == pytest.approx(found.scores[-1][1], rel=1e-5)
+    runs = list(tmp_path.glob("wandb/offline-run-*/run-*.wandb"))
+    assert len(runs) == 2
+    assert all(run.stat().st_size > 0 for run in runs)

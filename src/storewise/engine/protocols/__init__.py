@@ -16,12 +16,16 @@ from storewise.engine.protocols.item_stratified import ItemStratified
 from storewise.engine.protocols.labels import Labels
 from storewise.engine.protocols.leave_last_out import LeaveLastOut
 from storewise.engine.protocols.lists import Lists
+from storewise.engine.protocols.off_policy import OffPolicy
+from storewise.engine.protocols.purchase import Purchase
+from storewise.engine.protocols.ranking import Ranking
 from storewise.engine.protocols.rating_folds import RatingFolds
 from storewise.engine.protocols.search import Search
 from storewise.engine.protocols.shop import ShopByTime
 from storewise.engine.protocols.table import Table
 from storewise.engine.protocols.tagging import Tagging
 from storewise.engine.protocols.text_ranking import TextRanking
+from storewise.engine.protocols.uplift import Uplift
 from storewise.engine.protocols.user_shares import UserShares
 from storewise.engine.protocols.warm_text import WarmText
 
@@ -46,10 +50,14 @@ STUDIES: dict[str, Study] = {
         Compression(),
         GraphLinks(),
         Labels(),
+        Purchase(),
+        OffPolicy(),
+        Ranking(),
         Search(),
         Table(),
         Tagging(),
         TextRanking(),
+        Uplift(),
         WarmText(),
     )
 }

@@ -39,4 +39,13 @@ def payload(answer: Answer, language: Language = "en") -> dict[str, Any]:
             for one in answer.rules
         ],
         "items": items,
+        **_experiment(answer),
     }
+
+
+def _experiment(answer: Answer) -> dict[str, Any]:
+    """Nothing where no experiment runs, so that answers stay as they were."""
+    experiment = answer.snapshot.pipeline.experiment
+    if experiment is None:
+        return {}
+    return {"experiment": {"name": experiment.name, "variant": answer.variant}}

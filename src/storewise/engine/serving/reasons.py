@@ -26,6 +26,12 @@ _WORDS: dict[Language, dict[str, str]] = {
         "taste": "Fits your taste, near “{product}”",
         "taste?": "Fits your taste",
         "fallback": "Popular in this shop",
+        "trending?": "Selling more than before",
+        "season?": "In season: this time last year it sold more",
+        "price?": "Priced as you usually buy",
+        "like_basket?": "Like products you bought",
+        "habit": "{value:.0%} of what you buy is of this {text}",
+        "habit?": "Of a kind you often buy",
     },
     "zh": {
         "bought_with": "常与“{product}”一起购买",
@@ -43,6 +49,12 @@ _WORDS: dict[Language, dict[str, str]] = {
         "taste": "符合您的口味，接近“{product}”",
         "taste?": "符合您的口味",
         "fallback": "本店热销",
+        "trending?": "销量上升",
+        "season?": "应季：去年此时销量上升",
+        "price?": "符合您常买的价位",
+        "like_basket?": "与您买过的商品相似",
+        "habit": "您购买的商品中有 {value:.0%} 属于该{text}",
+        "habit?": "您常买的类型",
     },
 }
 

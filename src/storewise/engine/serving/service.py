@@ -232,6 +232,12 @@ def untrained_events(store: Store, snapshot: Snapshot) -> Iterator[dict[str, Any
     return events.filter(somebody & ~held).iter_rows(named=True)
 
 
+def experiment_of(answer: Answer) -> str | None:
+    """The experiment that the answer is part of."""
+    experiment = answer.snapshot.pipeline.experiment
+    return experiment.name if experiment is not None and answer.variant is not None else None
+
+
 def decision_row(answer: Answer) -> dict[str, Any]:
     """A decision as the log keeps it."""
     ids = answer.snapshot.catalogue.ids
@@ -244,6 +250,8 @@ def decision_row(answer: Answer) -> dict[str, Any]:
         "snapshot": answer.snapshot.id,
         "step": answer.step,
         "guard_rail": answer.guard_rail,
+        "experiment": experiment_of(answer),
+        "variant": answer.variant,
         "items": [
             {
                 "product_id": ids[item.product],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from storewise.core.errors import ArtifactError
 from storewise.core.registry import Registry
 from storewise.data.dataset import Dataset
 from storewise.data.interactions import Histories, Interactions
+from storewise.engine.experiment.variants import effective
 from storewise.engine.graph import graph_of
 from storewise.engine.pipeline import Pipeline
 from storewise.engine.predictions.learned import ROLE as PREDICT
@@ -77,6 +79,14 @@ class Snapshot:
     rules: CompiledRules | None = None
     predictions: Predictions | None = None
     log: EventLog | None = None
+
+    @cached_property
+    def variants(self) -> Mapping[str, Snapshot]:
+        """Variant of the pipeline's experiment → this snapshot with its changes; empty without one."""
+        return {
+            name: replace(self, pipeline=pipeline, eligibility=_rules(pipeline, self.catalogue))
+            for name, pipeline in effective(self.pipeline).items()
+        }
 
     @property
     def watermark(self) -> float:

@@ -16,12 +16,14 @@ from typing import Any
 import numpy as np
 from pydantic import Field
 
+from storewise.core import checkpoint
+from storewise.core.checkpoint import Arrays, Checkpoint
 from storewise.core.config import Config, config_hash
 from storewise.core.errors import StateError
 from storewise.core.progress import Progress, Silent
 from storewise.core.rng import derive_seed, spawn
-from storewise.understand.finetune import checkpoint, curves
-from storewise.understand.finetune.checkpoint import Arrays, Checkpoint
+from storewise.core.tracking import Run as Line
+from storewise.core.tracking import open_runs
 from storewise.understand.finetune.methods import Adapted
 from storewise.understand.finetune.objectives import Objective
 from storewise.understand.finetune.tower import Tower, require
@@ -105,9 +107,14 @@ def fit(
     """
     run = _start(adapted, objective, config, score, seed, folder, about)
     found = checkpoint.read(folder, run.fingerprint) if folder is not None and resume else None
-    lines = (
-        curves.open_curves(folder, loggers, resume_at=found.facts["step"] if found else 0) if folder else []
-    )
+    lines: list[Line] = []
+    if folder is not None:
+        told = {
+            **config.model_dump(mode="json"),
+            "method": adapted.config.method,
+            "objective": objective.name,
+        }
+        lines = open_runs(folder, loggers, config=told, resume_at=found.facts["step"] if found else 0)
     if found is not None:
         _restore(run, found)
     else:
@@ -122,7 +129,7 @@ def fit(
             _validate(run, lines)
     finally:
         for line in lines:
-            line.close()
+            line.finish()
     _set(run.parameters, run.best_arrays)
     adapted.tower.train(False)
     return Outcome(run.scores, run.best_step, run.step, run.seconds)
@@ -161,7 +168,7 @@ def learning_rate(config: LoopConfig, step: int) -> float:
     return config.learning_rate * min(step / warm, down)
 
 
-def _step(run: _Run, lines: list[curves.Curve]) -> None:
+def _step(run: _Run, lines: list[Line]) -> None:
     torch = require("torch")
     started = time.perf_counter()
     tower = run.adapted.tower
@@ -185,12 +192,12 @@ def _step(run: _Run, lines: list[curves.Curve]) -> None:
     run.optimiser.zero_grad()
     run.seconds += time.perf_counter() - started
     for line in lines:
-        line.add(
+        line.log(
             run.step, {"loss": float(loss.detach()), "learning_rate": learning_rate(run.config, run.step)}
         )
 
 
-def _validate(run: _Run, lines: list[curves.Curve]) -> None:
+def _validate(run: _Run, lines: list[Line]) -> None:
     """Score, keep the best, write a checkpoint. The score draws no random number of training."""
     torch = require("torch")
     state = torch.get_rng_state()
@@ -202,7 +209,7 @@ def _validate(run: _Run, lines: list[curves.Curve]) -> None:
         run.best_step, run.best_arrays = run.step, _arrays(run.parameters)
     run.scores.append((run.step, found))
     for line in lines:
-        line.add(run.step, {"score": found})
+        line.log(run.step, {"score": found})
     if run.folder is not None and run.step:
         checkpoint.write(run.folder, _checkpoint(run))
 

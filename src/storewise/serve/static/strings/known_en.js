@@ -34,6 +34,7 @@ export default {
   "method.shop": "learned from this shop",
   "method.tagger": "trained tagger",
   "method.llm": "language model",
+  "method.predicted": "foretold from other products",
   "graph.title": "In the knowledge graph",
   "graph.help": "Thicker means stronger. Point at a neighbour to see why.",
   "graph.drawing": "Neighbours of {title}",

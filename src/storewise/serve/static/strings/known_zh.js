@@ -34,6 +34,7 @@ export default {
   "method.shop": "从本店学到",
   "method.tagger": "训练的标注器",
   "method.llm": "语言模型",
+  "method.predicted": "由其他商品推断",
   "graph.title": "在知识图谱中",
   "graph.help": "线越粗关系越强。指向相邻节点查看依据。",
   "graph.drawing": "{title} 的相邻节点",

@@ -20,7 +20,7 @@ import numpy.typing as npt
 import orjson
 
 from storewise.core.errors import ArtifactError, ConfigError
-from storewise.understand.finetune.tower import require
+from storewise.core.optional import require
 
 FACTS, ARRAYS, FOLDER = "state.json", "state.npz", "checkpoint"
 Arrays = dict[str, npt.NDArray[Any]]
@@ -81,7 +81,7 @@ def read(folder: Path, fingerprint: str) -> Checkpoint | None:
     if facts["fingerprint"] != fingerprint:
         raise ConfigError(
             f"The checkpoint in {folder} belongs to a run of other data or settings.",
-            next_step="Use the same settings, or leave --resume out to start anew.",
+            next_step="Use the same settings, or start anew without resuming.",
         )
     with np.load(found / ARRAYS, allow_pickle=False) as arrays:
         return Checkpoint(facts, {name: arrays[name] for name in arrays.files})
@@ -89,7 +89,7 @@ def read(folder: Path, fingerprint: str) -> Checkpoint | None:
 
 def _damaged(folder: Path, what: str) -> ArtifactError:
     return ArtifactError(
-        f"The checkpoint {folder} is damaged: {what}.", next_step="Leave --resume out to start anew."
+        f"The checkpoint {folder} is damaged: {what}.", next_step="Start anew without resuming."
     )
 
 
@@ -103,21 +103,24 @@ def optimiser_arrays(optimiser: Any, names: Mapping[int, str]) -> Arrays:
     found: Arrays = {}
     for parameter, state in optimiser.state.items():
         for key, value in state.items():
-            found[f"{names[id(parameter)]}|{key}"] = np.array(value.detach().numpy())
+            found[f"{names[id(parameter)]}|{key}"] = np.array(value.detach().cpu().numpy())
     return found
 
 
 def restore_optimiser(optimiser: Any, arrays: Arrays, parameters: Mapping[str, Any]) -> None:
     """The reverse of :func:`optimiser_arrays`."""
-    torch = require("torch")
+    torch = require("torch", extra="deep")
     for full, value in arrays.items():
         name, _, key = full.rpartition("|")
-        optimiser.state[parameters[name]][key] = torch.from_numpy(np.array(value))
+        found = torch.from_numpy(np.array(value))
+        owner = parameters[name]
+        # AdamW counts its steps on the CPU whatever the device of the weights.
+        optimiser.state[owner][key] = found if key == "step" else found.to(owner.device)
 
 
 def random_state(rng: np.random.Generator) -> tuple[dict[str, Any], npt.NDArray[np.uint8]]:
     """Of NumPy (plain values; whole numbers as text, since JSON has 64 bits) and of torch (bytes)."""
-    torch = require("torch")
+    torch = require("torch", extra="deep")
     state: Any = rng.bit_generator.state
     plain = {**state, "state": {key: str(value) for key, value in state["state"].items()}}
     return plain, np.array(torch.get_rng_state().numpy())
@@ -127,7 +130,7 @@ def restore_random_state(
     rng: np.random.Generator, plain: Mapping[str, Any], bytes_of_torch: npt.NDArray[np.uint8]
 ) -> None:
     """The reverse of :func:`random_state`."""
-    torch = require("torch")
+    torch = require("torch", extra="deep")
     rng.bit_generator.state = {
         **plain, "state": {key: int(value) for key, value in plain["state"].items()}
     }  # fmt: skip

@@ -1,0 +1,1 @@
+"""Networks that predict behaviour: trained with torch, served with NumPy."""
