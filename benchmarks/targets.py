@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-SMALL_IS_GOOD = ("rmse", "mae", "label_share", "ece")
+SMALL_IS_GOOD = ("rmse", "mae", "label_share", "ece", "exponent", "bias in errors")
 
 
 @dataclass(frozen=True)
@@ -207,7 +207,7 @@ QUALITY = (
             Goal("ratio_served@10", None, model="retrieve + rank"),
             Goal("ratio_best@10", None, model="retrieve + rank", section="without repeats"),
         ),
-        minutes=20.0,
+        minutes=8.0,
     ),
     Quality(
         "warm-text",
@@ -300,5 +300,29 @@ QUALITY = (
             options={"policy": f"benchmarks/policies/open-bandit-bts-{campaign}.csv"},
         )
         for campaign, ips, snips in (("men", ".004534", ".004604"), ("women", ".006813", ".006811"))
+    ),
+    Quality(
+        "bandits",
+        "bandits",
+        "Simulated shops of known truth: policies and estimators",
+        None,
+        (
+            Goal("exponent", 0.55, model="explore.linear_thompson.v1"),
+            Goal("exponent", 0.55, model="explore.linucb.v1"),
+            Goal("exponent", 0.55, model="explore.thompson_beta.v1", section="regret without contexts"),
+            *(
+                goal
+                for section, names in (
+                    ("estimators", ("ips", "snips", "dr", "sndr")),
+                    ("slate estimators", ("slate ips", "cascade ips", "rips")),
+                )
+                for name in names
+                for goal in (
+                    Goal("bias in errors", 3.0, model=name, section=section),
+                    Goal("coverage", 0.93, model=name, section=section),
+                )
+            ),
+        ),
+        minutes=6,
     ),
 )

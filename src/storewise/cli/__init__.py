@@ -23,6 +23,7 @@ COMMANDS = {
     "uplift": "storewise.cli.uplift:uplift",
     "rejects": "storewise.cli.rejects:rejects",
     "attributes": "storewise.cli.attributes:attributes",
+    "off-policy": "storewise.cli.off_policy:off_policy",
     "label": "storewise.cli.label:label",
     "tagger": "storewise.cli.tagger:tagger",
 }

@@ -15,7 +15,14 @@ if TYPE_CHECKING:
     from storewise.engine.recommend import Ask
     from storewise.engine.serving.snapshot import Snapshot
 
-FIXED = ("experiment", "selection", "retriever", "content", "rules")  # what training has settled already
+FIXED = (
+    "experiment",
+    "selection",
+    "retriever",
+    "content",
+    "rules",
+    "rank",
+)  # what training has settled already
 
 
 def effective(pipeline: Pipeline) -> dict[str, Pipeline]:

@@ -6,6 +6,7 @@ import difflib
 
 from storewise.core.errors import UnknownName
 from storewise.engine.protocols.attributes import Attributes
+from storewise.engine.protocols.bandits import Bandits
 from storewise.engine.protocols.base import Fold, Question, RankingProtocol
 from storewise.engine.protocols.cold_items import ColdItems
 from storewise.engine.protocols.compression import Compression
@@ -46,6 +47,7 @@ STUDIES: dict[str, Study] = {
     for study in (
         RatingFolds(),
         Attributes(),
+        Bandits(),
         ColdItems(),
         Compression(),
         GraphLinks(),

@@ -141,7 +141,8 @@ def select(
 
 
 def automatic(train: Dataset, validation: Task, budget_s: float = 0.0) -> tuple[list[str], str]:
-    """Which retrievers the data and the time can support, and a sentence where they cannot support all."""
+    """Which retrievers the data and the time can support, and a sentence where they cannot support all.
+    Without a budget no network is named."""
     events, shoppers = len(train.interactions), len(validation)
     size = f"{events:,} events and {shoppers:,} shoppers to validate on"
     if shoppers < FEW_SHOPPERS or events < FEW_EVENTS:
@@ -155,7 +156,7 @@ def automatic(train: Dataset, validation: Task, budget_s: float = 0.0) -> tuple[
     content = [] if train.content is None else [CONTENT]
     classic = [POPULAR, *repeats, KNN, IALS, EASE, GRAPH, USER_KNN, *content]
     shares = {name: _shares([*classic, name])[name] * budget_s for name in (SASREC, TWO_TOWER)}
-    networks, why = networks_for(train, len(validation), shares)
+    networks, why = networks_for(train, len(validation), shares) if budget_s > 0 else ([], "")
     return [*classic, *networks, FUSION], why
 
 

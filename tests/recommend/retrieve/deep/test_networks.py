@@ -95,6 +95,28 @@ def test_a_killed_run_goes_on_to_the_same_weights(name, patience, tmp_path):
     assert whole.epochs_done == again.epochs_done
 
 
+def test_a_run_killed_for_good_goes_on(tmp_path):
+    """A process that SIGKILL ends in the middle of an epoch, and another one that goes on."""
+    config = {**SMALL, "epochs": 6}
+    code = f"""
+import os, pathlib, signal
+import numpy as np
+from storewise.recommend.retrieve.deep.training import Training
+from storewise.recommend.retrieve.sasrec import SasRec, SasRecConfig
+from storewise.testing.retriever import shop
+def kill(epoch):
+    if epoch == 4:
+        os.kill(os.getpid(), signal.SIGKILL)
+options = Training(folder=pathlib.Path({str(tmp_path)!r}), after_epoch=kill)
+SasRec(SasRecConfig(**{config!r})).train(shop(0), rng=np.random.default_rng(0), options=options)
+"""
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -9
+    epochs = []
+    again = train(make(NAMES[0], epochs=6), shop(0), folder=tmp_path, after_epoch=epochs.append)
+    assert epochs == [5, 6]
+    assert same_state(again.state(), train(make(NAMES[0], epochs=6), shop(0)).state())
+
+
 def test_a_finished_run_is_not_repeated(tmp_path):
     data = shop(0)
     train(make(NAMES[0]), data, folder=tmp_path)
