@@ -264,7 +264,7 @@ QUALITY = (
             Goal("pr_auc gained", 0.0, model="plain LightGBM without text"),
             Goal("auc gained", 0.0, model="BG/NBD"),
         ),
-        minutes=6,
+        minutes=3,
     ),
     Quality(
         "hillstrom",
