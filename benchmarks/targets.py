@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-SMALL_IS_GOOD = ("rmse", "mae", "label_share", "exponent", "bias in errors", "log_loss", "ece")
+SMALL_IS_GOOD = ("rmse", "mae", "label_share", "log_loss", "ece", "exponent", "bias in errors")
 
 
 @dataclass(frozen=True)
@@ -248,6 +248,23 @@ QUALITY = (
             Goal("ndcg gained", None, model="id + cross-encoder"),
         ),
         minutes=4,
+    ),
+    Quality(
+        "purchase-28",
+        "purchase",
+        "Online Retail II, purchase within 28 days",
+        None,
+        (
+            Goal("auc", None),
+            Goal("pr_auc", None),
+            Goal("ece", 0.02),
+            Goal("auc gained", 0.0, model="recency-frequency logistic"),
+            Goal("pr_auc gained", 0.0, model="recency-frequency logistic"),
+            Goal("auc gained", 0.0, model="plain LightGBM without text"),
+            Goal("pr_auc gained", 0.0, model="plain LightGBM without text"),
+            Goal("auc gained", 0.0, model="BG/NBD"),
+        ),
+        minutes=3,
     ),
     Quality(
         "hillstrom",
