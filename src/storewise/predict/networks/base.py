@@ -65,6 +65,9 @@ class Trained(Component[ConfigT]):
         seed = int(rng.integers(2**62))
         start = np.random.default_rng(seed)
         p = embed.initial(reading, self.config.embedding_size, start) | self.initial(reading, start)
+        if "bias" in p:  # start at the rate of the events, not at one half
+            rate = float(np.clip(labels[:, 0].mean(), 1e-6, 1 - 1e-6))
+            p["bias"] = np.full(1, np.log(rate / (1 - rate)) + np.log(weights[0]), np.float32)
         examples = Examples(reading.read(rows), labels.astype(np.float32))
         later = Examples(reading.read(held[0]), held[1].astype(np.float32)) if held else None
         outcome = fit(
