@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
@@ -153,6 +155,8 @@ class Network(Trained[SingleT], Predictor[SingleT]):
             held = None
         positives = float(labels.mean())
         weights = np.array([((1 - positives) / positives) ** self.config.balance])
+        if self.on_validation is not None:
+            run = _watched(run or TrainingRun(), self.on_validation)
         self.learn(data.rows, labels[:, None], held, weights=weights, rng=rng, progress=progress, run=run)
 
     @classmethod
@@ -177,6 +181,18 @@ class Network(Trained[SingleT], Predictor[SingleT]):
         return explain.contributions(
             self.logits, self.parameters, self.reading, self.outset, rows, shift=float(self.shift[0])
         )
+
+
+def _watched(run: TrainingRun, told: Callable[[int, float], None]) -> TrainingRun:
+    """The run, with each validation told by its number."""
+    numbers = itertools.count(1)
+
+    def report(step: int, loss: float) -> None:
+        if run.report is not None:
+            run.report(step, loss)
+        told(next(numbers), loss)
+
+    return replace(run, report=report)
 
 
 def sigmoid(x: Values) -> Values:
