@@ -110,6 +110,8 @@ def choose(
     attempts: dict[str, Attempt] = {}
     for name in watching.track(ordered, label="predictors on validation"):
         attempts[name] = _try(contest, name, kinds[name], until, forced=candidates is not None)
+        if not attempts[name].skipped:
+            contest.track(name, attempts[name].loss)
     leaders = sorted((a for a in attempts.values() if not a.skipped), key=lambda a: a.loss)
     if not leaders:
         why = "; ".join(f"{a.name}: {a.skipped}" for a in attempts.values())
