@@ -11,6 +11,7 @@ COMMANDS = {
     "rollback": "storewise.cli.publish:rollback",
     "serve": "storewise.cli.serve:serve",
     "recommend": "storewise.cli.recommend:recommend",
+    "predict": "storewise.cli.predict:predict",
     "search": "storewise.cli.search:search",
     "ingest": "storewise.cli.ingest:ingest",
     "evaluate": "storewise.cli.evaluate:evaluate",
@@ -22,6 +23,7 @@ COMMANDS = {
     "uplift": "storewise.cli.uplift:uplift",
     "rejects": "storewise.cli.rejects:rejects",
     "attributes": "storewise.cli.attributes:attributes",
+    "off-policy": "storewise.cli.off_policy:off_policy",
     "label": "storewise.cli.label:label",
     "tagger": "storewise.cli.tagger:tagger",
 }

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
-from pydantic import Field
 
-from storewise.core.config import Config
 from storewise.core.errors import DataError
 from storewise.core.progress import Progress
 from storewise.core.registry import Registry
@@ -17,6 +15,7 @@ from storewise.core.rng import derive_seed, spawn
 from storewise.data.dataset import Dataset
 from storewise.engine.history import History
 from storewise.engine.protocols.base import over, task_of
+from storewise.engine.stages import RankConfig
 from storewise.metrics import ranking
 from storewise.metrics.intervals import Interval, paired_difference
 from storewise.recommend.choose.judge import hits_at_rank
@@ -32,23 +31,10 @@ DAY_S = 86_400.0
 CHEAP = ("retrieve.repeat.v1", "retrieve.user_knn.v1", "retrieve.item_knn.v1", "retrieve.popular.v1")
 """Retrievers whose candidates are added to the served ones', where the selection tried them: each trains in about a
 second, and a past moment trains them all anew."""
-LEAST_SHOPPERS = 100
+LEAST_SHOPPERS = 250
 """Below so many shoppers in the past moments together, nothing is learned from them."""
 LEAST_DAYS = 14.0
 """Of behaviour before the earliest moment."""
-
-
-class RankConfig(Config):
-    """The ranker. ``use``: ``auto`` serves it where it is better on validation by more than chance, ``never`` and
-    ``always`` say so. ``moments``: past moments that are replayed, a validation window apart; ``shoppers``: at most
-    so many of each, spread evenly; ``depth``: candidates that each retriever gives."""
-
-    use: Literal["auto", "never", "always"] = "auto"
-    component: str = "rank.lambdamart.v1"
-    config: dict[str, Any] = Field(default_factory=dict)
-    moments: int = Field(default=4, ge=2, le=52)
-    shoppers: int = Field(default=800, ge=10)
-    depth: int = Field(default=150, ge=10, le=1000)
 
 
 Refit = Callable[[Dataset], Mapping[str, Retriever[Any]]]
@@ -107,7 +93,12 @@ class Replay:
         if not len(at) or now - float(at.min()) < LEAST_DAYS * DAY_S:
             return None
         task = self.task(data, now)
-        return None if task is None else replayed(self.sources(data), task, ProductFacts.of(data))
+        return None if task is None else replayed(self.sources(data), task, self.facts(data))
+
+    def facts(self, data: Dataset) -> ProductFacts:
+        """Without content: where it was tried it added nothing to what the retrievers say, and learning joint vectors
+        anew for each moment costs more than all the rest."""
+        return ProductFacts.of(data.with_content(None))
 
     def before(self, border: float, progress: Progress) -> list[Moment]:
         """The moments whose windows end at ``border`` or earlier, oldest first."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TypeVar
 
 import numpy as np
-import numpy.typing as npt
 from pydantic import Field
 
 from storewise.core.component import Arrays
@@ -120,12 +119,10 @@ class Linear(Policy[ConfigT]):
 def mixed_best(arms: Ints, index: Floats, epsilon: float, rng: np.random.Generator) -> Ints:
     """(n,) the arm with the largest index (n, m) each, ties at random; a share ``epsilon`` uniformly."""
     n, m = index.shape
-    ties: npt.NDArray[np.bool_] = np.asarray(index == index.max(axis=1, keepdims=True), np.bool_)
-    best = (
-        np.argmax(ties * rng.random((n, m)), axis=1) if (ties.sum(axis=1) > 1).any() else ties.argmax(axis=1)
-    )
+    shortfall: Floats = index.max(axis=1, keepdims=True) - index
+    best = np.argmax(np.where(shortfall > 0, 0.0, 1 + rng.random((n, m))), axis=1)
     if epsilon:
-        uniform = rng.random(n) < epsilon
+        uniform = np.less(rng.random(n), epsilon)
         best[uniform] = rng.integers(0, m, int(uniform.sum()))
     found: Ints = arms[best]
     return found

@@ -14,7 +14,7 @@ from storewise.explore.orders.sorted import Sorted
 class LinUcbConfig(LinearConfig):
     """``width`` α of the bonus, in units of the rewards."""
 
-    width: float = Field(default=0.5, ge=0.0)
+    width: float = Field(default=1.0, ge=0.0)
 
 
 class LinUcb(Linear[LinUcbConfig]):

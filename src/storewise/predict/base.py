@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Protocol, TypeVar
 
@@ -128,7 +128,8 @@ class Prediction:
 @dataclass(frozen=True)
 class Contributions:
     """What moved each prediction away from ``base``, in the units of ``scores`` before calibration (log odds for
-    probabilities): ``values`` (n, f) float64 by feature of ``names`` (f,)."""
+    probabilities): ``values`` (n, f) float64 by feature of ``names`` (f,). A sequence is ``history of`` its name;
+    a name that is both a number and a category may stand twice."""
 
     names: tuple[str, ...]
     values: npt.NDArray[np.float64]
@@ -159,7 +160,13 @@ class Predictor(Component[ConfigT]):
 
     complexity: ClassVar[int] = 30
     least_rows: ClassVar[int] = 0
+    needs: ClassVar[tuple[str, ...]] = ()
+    """Numbers without which it is not tried: it reads a shop's features and no others."""
     stops_early: ClassVar[bool] = True
+
+    on_validation: Callable[[int, float], None] | None = None
+    """Told after each validation of early stopping, if the model has some: how many there were, and the log-loss. It
+    may raise to end a hopeless training."""
 
     @abstractmethod
     def train(

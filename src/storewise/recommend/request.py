@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -44,12 +45,14 @@ class Reason:
 @dataclass(frozen=True)
 class Request:
     """One shopper's request. ``history`` is a batch of one. ``eligible`` (n_products,) bool: False items are
-    never returned (None: all are). ``context``: product indices the shopper is looking at."""
+    never returned (None: all are). ``context``: product indices the shopper is looking at. ``shown``: how often each
+    product was shown to them lately."""
 
     history: Histories
     eligible: npt.NDArray[np.bool_] | None = None
     context: tuple[int, ...] = ()
     slot: str = "home"
+    shown: Mapping[int, int] = field(default_factory=dict)
 
     @property
     def customer(self) -> int:

@@ -25,7 +25,7 @@ SMALL = RankConfig(use="always", moments=2, depth=15, config={"trees": 15, "leas
 
 def test_ranked_and_retrieved_lists_stand_side_by_side(tmp_path: Path) -> None:
     with Store.open(tmp_path / "shop") as store:
-        tables = small_shop.tables(0, customers=200)
+        tables = small_shop.tables(0, customers=350)
         store.ingest(Pseudonyms.of(tmp_path / "shop", create=True).tables(tables), "larger small shop")
     study = Ranking(SMALL, days=40.0, k=5)
     body = study.run(Inputs(data=tmp_path / "shop"), models=["item_knn", "popular"], budget_s=4.0, seed=1, progress=Silent())  # fmt: skip
@@ -79,7 +79,7 @@ def test_what_was_bought_is_no_candidate_of_new_products() -> None:
 
 
 def test_worth_is_measured_in_pairs_and_little_past_teaches_nothing() -> None:
-    data = shop(0, customers=200, events=5000)
+    data = shop(0, customers=250, events=6000)
     border = data.watermark - 28 * DAY_S
     maker = replay(History.of(data))
     moments = maker.before(border, Silent())

@@ -15,7 +15,15 @@ if TYPE_CHECKING:
     from storewise.engine.recommend import Ask
     from storewise.engine.serving.snapshot import Snapshot
 
-FIXED = ("experiment", "selection", "retriever", "content", "rules")  # what training has settled already
+FIXED = (
+    "experiment",
+    "selection",
+    "retriever",
+    "content",
+    "attributes",
+    "predict",
+    "rules",
+)  # what training has settled already
 
 
 def effective(pipeline: Pipeline) -> dict[str, Pipeline]:
@@ -35,6 +43,11 @@ def _changed(pipeline: Pipeline, experiment: Experiment, name: str) -> Pipeline:
     for section, keys in experiment.variants[name].change.items():
         present = getattr(pipeline, section, None) if section in type(pipeline).model_fields else None
         where = f"[experiment.variants.{name}] change.{section}"
+        if section == "rank" and (wrong := sorted(set(keys) - {"use"})):
+            raise ConfigError(
+                f"{where}.{wrong[0]}: training has settled that for all variants.",
+                next_step='A variant may switch ranking off: change.rank.use = "never".',
+            )
         if section in FIXED or not isinstance(present, Config):
             known = [
                 field

@@ -10,14 +10,13 @@ import numpy as np
 
 from storewise.core.errors import UnknownName
 from storewise.core.progress import Progress, step
-from storewise.core.rng import spawn
 from storewise.data.sources.bandit_log import ActionRows, parse_columns, read_log, read_policy
 from storewise.engine.protocols.inputs import Inputs
 from storewise.engine.protocols.target_policy import Codes, drawn_as_published, target_table
+from storewise.explore.evaluate.choose import choose_model
 from storewise.explore.evaluate.estimators import ESTIMATORS, Evidence
 from storewise.explore.evaluate.log import BanditLog, Target
 from storewise.explore.evaluate.overlap import Overlap, overlap
-from storewise.explore.evaluate.reward_model import Kind, cross_fit
 from storewise.explore.evaluate.value import Estimate, estimates, evidence
 from storewise.metrics import intervals
 
@@ -53,8 +52,8 @@ class OffPolicy:
         log = codes.log(rows)
         target = Target.by_place(target_table(policy, codes), log)
         with step(progress, "reward model"):
-            kind, reason = choose_model(log, target, seed=seed)
-            found = evidence(log, target, model=kind, seed=seed)
+            model = choose_model(log, target, seed=seed)
+            found = evidence(log, target, model=model.kind, strength=model.strength, seed=seed)
         diagnosed = overlap(log, target)
         with step(progress, f"{len(names)} estimators"):
             body = _rows(found, names, diagnosed, seed)
@@ -71,27 +70,10 @@ class OffPolicy:
             "about": self.about,
             "question": "the policy's value",
             "reason": f"{CHOSEN} was named beforehand: it is unbiased when the propensities are right, whatever "
-            f"the reward model. {reason} {' '.join(diagnosed.warnings)}".strip(),
+            f"the reward model. {model.reason} {' '.join(diagnosed.warnings)}".strip(),
             "rows": body,
             "others": others,
         }
-
-
-def choose_model(log: BanditLog, target: Target, *, seed: int) -> tuple[Kind, str]:
-    """The reward model with the smallest cross-fitted squared error on the log."""
-    binary = bool(np.isin(log.rewards, (0.0, 1.0)).all())
-    kinds: list[Kind] = ["means"]
-    if log.contexts.shape[1]:
-        kinds.append("ridge")
-    if binary:
-        kinds.append("logistic")
-    errors = {}
-    for kind in kinds:
-        fitted, _ = cross_fit(log, target, kind=kind, rng=spawn(seed, "choice of the reward model"))
-        errors[kind] = float(((log.rewards - fitted) ** 2).mean())
-    best = min(kinds, key=lambda kind: errors[kind])
-    listed = ", ".join(f"{kind} {errors[kind]:.6f}" for kind in kinds)
-    return best, f"Reward model: {best} (cross-fitted squared error: {listed})."
 
 
 def _names(models: Sequence[str] | None) -> list[str]:

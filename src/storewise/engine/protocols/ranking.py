@@ -1,4 +1,4 @@
-"""``ranking``: is a second stage worth it? Retrieved lists beside the same candidates ranked."""
+"""``ranking``: is a second stage second_stage.worth it? Retrieved lists beside the same candidates ranked."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import numpy as np
 import numpy.typing as npt
 
 from storewise.core.progress import Progress
-from storewise.engine import measure
+from storewise.engine import measure, second_stage
 from storewise.engine.history import History, read_history
 from storewise.engine.protocols import base
 from storewise.engine.protocols.inputs import Inputs
 from storewise.engine.protocols.shop import ShopByTime
 from storewise.engine.registry import component_names, registry
-from storewise.engine.second_stage import DAY_S, RankConfig, Replay, refit_names, train_ranker, worth
+from storewise.engine.stages import RankConfig
 from storewise.metrics import intervals
 from storewise.recommend.choose.select import FUSION, Selection, select
 from storewise.recommend.choose.task import Task
@@ -114,32 +114,41 @@ class Ranking:
         rows.sort(key=lambda row: (not row["selected"], -_ndcg(row)))
         return {"reason": f"{selection.reason} {trained.told}", "rows": rows}
 
-    def _replay(self, history: History, question: base.Question, selection: Selection, seed: int) -> Replay:
-        names = refit_names(selection)
-        return Replay(
+    def _replay(
+        self, history: History, question: base.Question, selection: Selection, seed: int
+    ) -> second_stage.Replay:
+        names = second_stage.refit_names(selection)
+        return second_stage.Replay(
             history, selection.selected,
             lambda data: selection.refit(data, seed=seed, names=names),
-            self.config, self.days * DAY_S, question.validation.seen is not None, self.k,
+            self.config, self.days * second_stage.DAY_S, question.validation.seen is not None, self.k,
             question.validation.metric,
         )  # fmt: skip
 
     def _train(
-        self, replay: Replay, question: base.Question, fold: base.Fold, seed: int, progress: Progress
+        self,
+        replay: second_stage.Replay,
+        question: base.Question,
+        fold: base.Fold,
+        seed: int,
+        progress: Progress,
     ) -> _Trained:
         """On validation as it will be for the test: moments before the border, then one more."""
         border = float(question.validation.histories.now[0])
         moments = replay.before(border, progress)
         sources = replay.sources(question.train)
-        facts = ProductFacts.of(question.train)
-        first = train_ranker(moments, facts, replay.config, registry(), seed=seed, progress=progress)
+        facts = replay.facts(question.train)
+        first = second_stage.train_ranker(
+            moments, facts, replay.config, registry(), seed=seed, progress=progress
+        )
         final_sources = replay.sources(fold.train)
         if first is None:
             return _Trained(final_sources, None, False, "The past teaches too little to rank by.")
-        found = worth(sources, first, question.validation, seed=seed)
+        found = second_stage.worth(sources, first, question.validation, seed=seed)
         told = f"Ranking adds {found.gain.value:+.4f} [{found.gain.low:+.4f}, {found.gain.high:+.4f}] on validation."
         last = replayed(sources, question.validation, facts)
-        final = train_ranker(
-            [*moments[1:], last], ProductFacts.of(fold.train), replay.config, registry(), seed=seed,
+        final = second_stage.train_ranker(
+            [*moments[1:], last], replay.facts(fold.train), replay.config, registry(), seed=seed,
             progress=progress,
         )  # fmt: skip
         return _Trained(final_sources, final, found.gain.low > 0, told)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from storewise.engine.serving.catalogue import Catalogue
 from storewise.recommend.request import Reason
+from storewise.recommend.rerank.base import Move
 
 Language = Literal["en", "zh"]
 
@@ -82,6 +83,26 @@ def render(reason: Reason, catalogue: Catalogue, language: Language = "en") -> s
     template = words[reason.kind if told is not None or reason.kind == "fallback" else f"{reason.kind}?"]
     title = catalogue.titles[reason.product] if reason.product is not None else ""
     return template.format(product=title, value=reason.value or 0.0, text=reason.text or "")
+
+
+_MOVES: dict[Language, tuple[str, str]] = {
+    "en": (
+        "Moved from place {before} to {after} by “{rule}”",
+        "From place {before} to {after}: made room for “{rule}”",
+    ),
+    "zh": ("被“{rule}”从第 {before} 位移到第 {after} 位", "因“{rule}”从第 {before} 位移到第 {after} 位"),
+}
+
+
+def moved(move: Move, language: Language = "en") -> dict[str, Any]:
+    """A rule that moved an item, in plain values and in words; places count from 1.
+
+    >>> moved(Move("diversity", 4, 1))["text"]
+    'Moved from place 5 to 2 by “diversity”'
+    """
+    places = {"before": move.before + 1, "after": move.after + 1}
+    text = _MOVES[language][move.made_room].format(rule=move.rule, **places)
+    return {"rule": move.rule, **places, "made_room": move.made_room, "text": text}
 
 
 def language(wanted: str | None, accept: str | None) -> Language:

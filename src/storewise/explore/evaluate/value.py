@@ -31,14 +31,20 @@ class Estimate:
 
 
 def evidence(
-    log: BanditLog, target: Target, *, model: Kind = "means", seed: int = 0, largest: float | None = None
+    log: BanditLog,
+    target: Target,
+    *,
+    model: Kind = "means",
+    strength: float = 1.0,
+    seed: int = 0,
+    largest: float | None = None,
 ) -> Evidence:
     """Weights, and the cross-fitted reward model.
 
     ``largest``: a weight that cannot be exceeded; default: the largest that the target's table allows with the
     smallest propensity logged of each action at its place.
     """
-    fitted, direct = cross_fit(log, target, kind=model, rng=spawn(seed, "reward model"))
+    fitted, direct = cross_fit(log, target, kind=model, strength=strength, rng=spawn(seed, "reward model"))
     span = float(max(log.rewards.max(), 0.0) - min(log.rewards.min(), 0.0)) or 1.0
     found = _largest(log, target) if largest is None else largest
     return Evidence(target.weights(log), log.rewards, fitted, direct, found, span)

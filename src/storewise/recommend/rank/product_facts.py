@@ -82,7 +82,8 @@ class ProductFacts:
         ]
         codes = [_codes(dataset.products, name, n) for name in ("category", "brand")]
         table = np.stack(columns, axis=1).astype(np.float32)
-        content = None if dataset.content is None else dataset.content.astype(np.float32)
+        # As it is stored, so that what training read is what serving reads.
+        content = None if dataset.content is None else dataset.content.astype(np.float16).astype(np.float32)
         return cls(
             table, codes[0], codes[1], log_price.astype(np.float32), gaps.log_gap.astype(np.float32), content
         )
