@@ -17,7 +17,7 @@ NAMES = REGISTRY.names("explore")
 
 
 def test_how_many_there_are():
-    assert len(NAMES) == 8
+    assert len(NAMES) == 11
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -39,7 +39,10 @@ def test_a_log_of_another_policy_warms_it_up(name):
     log = batch(5, decisions=3_000, places=1)
     warm.warm_start(log)
     trusted.warm_start(log, trust=1e-9)
-    offered = context(3)
+    same = context(3)
+    offered = Context.of(
+        same.arms, features=np.zeros((4, 3)), values=np.full(4, 0.3), deviations=np.full(4, 0.1)
+    )
     gained = warm.order(offered).marginals[3, 0] - cold.order(offered).marginals[3, 0]
     assert gained > 0.2
     if name not in (

@@ -21,6 +21,7 @@ from storewise.core import artifact
 from storewise.core.artifact import Artifact
 from storewise.core.errors import ArtifactError
 from storewise.core.progress import Progress
+from storewise.engine.kept_labels import KeptLabels
 from storewise.engine.published import ARTIFACTS, replace_file
 from storewise.engine.tagger import OFF, AttributeTagger
 from storewise.understand.attributes.calibrate import Calibration
@@ -66,23 +67,25 @@ def extract(
 
     Raises:
         AccessDenied: when the endpoint of the language model refuses the key.
-        ArtifactError: when the tagger is missing or damaged.
+        ArtifactError: when the tagger, or a kept answer of the labeller, is missing or damaged.
         DeadlineExceeded, DataError: when the language model answers nothing at all.
     """
-    ids, shop = products["product_id"].to_list(), of_frame(products)
+    ids, known = products["product_id"].to_list(), KeptLabels(root, products)
+    shop = [known.complete(name, product) for name, product in zip(ids, of_frame(products), strict=True)]
     last = latest(root)
     answers = _Answers(root / ANSWERS, _model_of(llm, last))
     problems = answers.ask(shop, llm, progress) if llm is not None else Counter[str]()
     tagging = _tagger(root, tagger, last)
-    keys = [answers.key(product) + (f"-{tagging.name}" if tagging else "") for product in shop]
+    more = f"-{tagging.name}" if tagging else ""
+    keys = [answers.key(one) + more + known.key(name) for name, one in zip(ids, shop, strict=True)]
     extractor, changed = _extractor(shop, keys, last, progress)
     kept = _kept(last, extractor, ids, keys)
     trust = answers.calibration(shop)
     new = [name for name in ids if name not in kept]
     of = dict(zip(ids, shop, strict=True))
     tagged = tagging([of[name] for name in new], progress=progress) if tagging else [[] for _ in new]
-    for name, more in progress.track(zip(new, tagged, strict=True), label="attributes", total=len(new)):
-        others = [*map(trust, answers.of(of[name])), *more]
+    for name, spans in progress.track(zip(new, tagged, strict=True), label="attributes", total=len(new)):
+        others = [*map(trust, answers.of(of[name])), *spans, *known.of(name)]
         kept[name] = extractor([of[name]], others=[others])[0]
     found = [kept[name] for name in ids]
     facts = {**(about or {}),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 from pydantic import Field
 
 from storewise.explore.base import EMPTY, Floats, Ints, Logged
@@ -43,9 +44,9 @@ def evidence(log: Logged, config: FeedbackConfig) -> tuple[Ints, Floats, Floats]
     return log.arms[rows, places], log.rewards[rows, places], weights
 
 
-def counted(log: Logged, config: FeedbackConfig) -> np.ndarray:
+def counted(log: Logged, config: FeedbackConfig) -> npt.NDArray[np.bool_]:
     """(n, k) True where the outcome says something of the arm."""
-    shown = log.arms != EMPTY
+    shown: npt.NDArray[np.bool_] = log.arms != EMPTY
     if config.feedback == "cascade":
         before = np.cumsum(np.where(shown, log.rewards > 0, False), axis=1)
         shown &= before - ((log.rewards > 0) & shown) == 0

@@ -62,7 +62,8 @@ class Memory:
 
     def total(self) -> Floats:
         """(width,) over all arms."""
-        return self._sums.sum(axis=0)
+        found: Floats = self._sums.sum(axis=0)
+        return found
 
     def state(self) -> Arrays:
         """Plain arrays."""

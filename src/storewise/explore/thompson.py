@@ -127,7 +127,8 @@ def _best(arms: Ints, drawn: Floats, epsilon: float, rng: np.random.Generator) -
     if epsilon:
         uniform = rng.random(len(drawn)) < epsilon
         best[uniform] = rng.integers(0, len(arms), int(uniform.sum()))
-    return arms[best]
+    found: Ints = arms[best]
+    return found
 
 
 def _check_unit(batch: Logged) -> None:

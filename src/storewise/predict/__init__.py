@@ -2,14 +2,14 @@
 
 COMPONENTS: dict[str, str] = {
     "predict.blend.v1": "storewise.predict.blend:Blend",
-    "predict.rate.v1": "storewise.predict.rate:Rate",
-    "predict.logistic.v1": "storewise.predict.logistic:Logistic",
-    "predict.lightgbm.v1": "storewise.predict.trees:Trees",
     "predict.dcn_v2.v1": "storewise.predict.networks.dcn_v2:DcnV2",
     "predict.deepfm.v1": "storewise.predict.networks.deepfm:DeepFm",
     "predict.din.v1": "storewise.predict.networks.din:Din",
     "predict.esmm.v1": "storewise.predict.networks.esmm:Esmm",
     "predict.fm.v1": "storewise.predict.networks.fm:Fm",
+    "predict.lightgbm.v1": "storewise.predict.trees:Trees",
+    "predict.logistic.v1": "storewise.predict.logistic:Logistic",
     "predict.mmoe.v1": "storewise.predict.networks.mmoe:Mmoe",
     "predict.ple.v1": "storewise.predict.networks.ple:Ple",
+    "predict.rate.v1": "storewise.predict.rate:Rate",
 }

@@ -6,6 +6,7 @@ import difflib
 
 from storewise.core.errors import UnknownName
 from storewise.engine.protocols.attributes import Attributes
+from storewise.engine.protocols.bandits import Bandits
 from storewise.engine.protocols.base import Fold, Question, RankingProtocol
 from storewise.engine.protocols.cold_items import ColdItems
 from storewise.engine.protocols.compression import Compression
@@ -16,6 +17,8 @@ from storewise.engine.protocols.item_stratified import ItemStratified
 from storewise.engine.protocols.labels import Labels
 from storewise.engine.protocols.leave_last_out import LeaveLastOut
 from storewise.engine.protocols.lists import Lists
+from storewise.engine.protocols.off_policy import OffPolicy
+from storewise.engine.protocols.ranking import Ranking
 from storewise.engine.protocols.rating_folds import RatingFolds
 from storewise.engine.protocols.search import Search
 from storewise.engine.protocols.shop import ShopByTime
@@ -43,10 +46,13 @@ STUDIES: dict[str, Study] = {
     for study in (
         RatingFolds(),
         Attributes(),
+        Bandits(),
         ColdItems(),
         Compression(),
         GraphLinks(),
         Labels(),
+        OffPolicy(),
+        Ranking(),
         Search(),
         Table(),
         Tagging(),

@@ -23,13 +23,16 @@ class Inputs:
     images: Path | None = None
     label: str | None = None
     split: str | None = None
-    time: str | None = None
-    group: str | None = None
-    text: str | None = None
     treatment: str | None = None
     outcome: str | None = None
     control: str | None = None
     exclude: str | None = None
+    log: Path | None = None
+    policy: Path | None = None
+    columns: str | None = None
+    time: str | None = None
+    group: str | None = None
+    text: str | None = None
 
     def path(self, option: str) -> Path:
         """The path of an option that a protocol cannot do without.
@@ -59,7 +62,7 @@ class Inputs:
             ConfigError: when it was not given.
         """
         found: str | None = getattr(self, option)
-        if found is None:
+        if not found:
             raise ConfigError(f"The protocol needs --{option}.", next_step=f"Give it: --{option} COLUMN.")
         return found
 

@@ -23,10 +23,12 @@ class Drawn(Order):
         self._slates: Ints = np.argsort(-draws, axis=1, kind="stable")[:, :k]
 
     def sample(self, rng: np.random.Generator) -> Ints:
-        return self._slates[rng.integers(len(self._slates))]
+        found: Ints = self._slates[rng.integers(len(self._slates))]
+        return found
 
     def probability(self, slate: Ints) -> float:
         return float((self._slates == slate).all(axis=1).mean())
 
     def row(self, arm: int) -> Floats:
-        return (self._slates == arm).mean(axis=0)
+        found: Floats = (self._slates == arm).mean(axis=0)
+        return found

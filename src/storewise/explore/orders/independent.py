@@ -68,7 +68,8 @@ class Independent(Order):
         least = np.sort(cuts[0])[-self.k]
         edges = np.unique(np.concatenate([[least], cuts[cuts > least]]))
         half, middle = np.diff(edges) / 2, (edges[1:] + edges[:-1]) / 2
-        return (middle[:, None] + half[:, None] * NODES).ravel(), half
+        nodes: Floats = (middle[:, None] + half[:, None] * NODES).ravel()
+        return nodes, half
 
     @cached_property
     def _density(self) -> Floats:
@@ -86,7 +87,8 @@ class Independent(Order):
         blocks = values.reshape(-1, len(NODES))
         whole = np.cumsum(self._grid[1] * (blocks @ WEIGHTS))
         before = np.concatenate([[0.0], whole[:-1]])
-        return (before[:, None] + self._grid[1][:, None] * (blocks @ PARTIAL.T)).ravel()
+        found: Floats = (before[:, None] + self._grid[1][:, None] * (blocks @ PARTIAL.T)).ravel()
+        return found
 
     def row(self, arm: int) -> Floats:
         others = np.delete(self._below, arm, axis=0)
@@ -95,8 +97,9 @@ class Independent(Order):
         for below in others:
             exceeding[1:] = exceeding[1:] * below + exceeding[:-1] * (1 - below)
             exceeding[0] *= below
-        found = [self._integral(self._density[arm] * chance) for chance in exceeding]
-        return np.clip(np.array(found), 0.0, 1.0)
+        chances = [self._integral(self._density[arm] * chance) for chance in exceeding]
+        found: Floats = np.clip(np.array(chances), 0.0, 1.0)
+        return found
 
     def probability(self, slate: Ints) -> float:
         inner = np.prod(np.delete(self._below, slate, axis=0), axis=0)

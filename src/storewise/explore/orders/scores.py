@@ -21,21 +21,25 @@ class Betas:
         self.a, self.b = a, b
 
     def sample(self, rng: np.random.Generator) -> Floats:
-        return rng.beta(self.a, self.b)
+        found: Floats = rng.beta(self.a, self.b)
+        return found
 
     def quantiles(self, level: float) -> Floats:
         with np.errstate(divide="ignore"):
             low = logit(betaincinv(self.a, self.b, level))
             high = -logit(betaincinv(self.b, self.a, 1 - level))  # near 1, where 1 - x must keep its digits
-        return np.clip(np.where(low < 0, low, high), -FARTHEST, FARTHEST)
+        found: Floats = np.clip(np.where(low < 0, low, high), -FARTHEST, FARTHEST)
+        return found
 
     def densities(self, x: Floats) -> Floats:
         a, b = self.a[:, None], self.b[:, None]
-        return np.exp(-a * np.logaddexp(0, -x) - b * np.logaddexp(0, x) - betaln(a, b))
+        found: Floats = np.exp(-a * np.logaddexp(0, -x) - b * np.logaddexp(0, x) - betaln(a, b))
+        return found
 
     def below(self, x: Floats) -> Floats:
         a, b = self.a[:, None], self.b[:, None]
-        return np.where(x < 0, betainc(a, b, expit(x)), 1 - betainc(b, a, expit(-x)))
+        found: Floats = np.where(x < 0, betainc(a, b, expit(x)), 1 - betainc(b, a, expit(-x)))
+        return found
 
 
 class Normals:
@@ -53,11 +57,14 @@ class Normals:
         return rng.normal(self.mean, self.deviation)
 
     def quantiles(self, level: float) -> Floats:
-        return self.mean + self.deviation * ndtri(level)
+        found: Floats = self.mean + self.deviation * ndtri(level)
+        return found
 
     def densities(self, x: Floats) -> Floats:
         z = (x - self.mean[:, None]) / self.deviation[:, None]
-        return np.exp(-(z**2) / 2) / (np.sqrt(2 * np.pi) * self.deviation[:, None])
+        found: Floats = np.exp(-(z**2) / 2) / (np.sqrt(2 * np.pi) * self.deviation[:, None])
+        return found
 
     def below(self, x: Floats) -> Floats:
-        return ndtr((x - self.mean[:, None]) / self.deviation[:, None])
+        found: Floats = ndtr((x - self.mean[:, None]) / self.deviation[:, None])
+        return found
