@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Protocol
+from itertools import count
+from typing import Any
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from storewise.core.config import Config, parse
 from storewise.core.progress import Progress
 from storewise.core.registry import Registry
 from storewise.core.rng import spawn
+from storewise.core.tracking.base import Run
 from storewise.predict.base import Labelled, Predictor, Values
 
 STOPPING_SHARE = 0.15  # of the training rows, the latest: when to stop is read off them
@@ -25,12 +27,6 @@ class Fold:
 
     train: Labelled
     later: Labelled
-
-
-class Tracker(Protocol):
-    """Where an attempt's figures are written, if anywhere."""
-
-    def log(self, metrics: Mapping[str, float], *, step: int | None = ...) -> None: ...
 
 
 def fit(
@@ -72,7 +68,8 @@ class Contest:
     folds: tuple[Fold, ...]
     seed: int
     progress: Progress
-    tracker: Tracker | None = None
+    tracker: Run | None = None
+    steps: Iterator[int] = field(default_factory=count)  # of the tracker: one a fold, and never back
 
     @cached_property
     def labels(self) -> Values:
@@ -107,8 +104,9 @@ class Contest:
             made, used = fit(self.registry, name, config, fold.train, seed=self.seed, progress=None)
             found.append(np.clip(made.scores(fold.later.rows), 0.0, 1.0))
             if self.tracker is not None:
-                loss = -np.log(np.clip(np.abs(1 - fold.later.labels - found[-1]), 1e-9, 1)).mean()
-                self.tracker.log({f"{name}/validation log loss": float(loss)}, step=number)
+                gaps = np.abs(1 - fold.later.labels - found[-1])  # what was given to what happened
+                loss = -np.log(np.clip(gaps, 1e-9, 1)).mean()
+                self.tracker.log(next(self.steps), {f"{name}: log loss on fold {number + 1}": float(loss)})
             if after_fold is not None:
                 after_fold(number, np.concatenate(found))
             spent = time.perf_counter() - started
