@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
@@ -65,6 +67,9 @@ class Trained(Component[ConfigT]):
         seed = int(rng.integers(2**62))
         start = np.random.default_rng(seed)
         p = embed.initial(reading, self.config.embedding_size, start) | self.initial(reading, start)
+        if "bias" in p:  # start at the rate of the events, not at one half
+            rate = float(np.clip(labels[:, 0].mean(), 1e-6, 1 - 1e-6))
+            p["bias"] = np.full(1, np.log(rate / (1 - rate)) + np.log(weights[0]), np.float32)
         examples = Examples(reading.read(rows), labels.astype(np.float32))
         later = Examples(reading.read(held[0]), held[1].astype(np.float32)) if held else None
         outcome = fit(
@@ -150,6 +155,8 @@ class Network(Trained[SingleT], Predictor[SingleT]):
             held = None
         positives = float(labels.mean())
         weights = np.array([((1 - positives) / positives) ** self.config.balance])
+        if self.on_validation is not None:
+            run = _watched(run or TrainingRun(), self.on_validation)
         self.learn(data.rows, labels[:, None], held, weights=weights, rng=rng, progress=progress, run=run)
 
     @classmethod
@@ -174,6 +181,18 @@ class Network(Trained[SingleT], Predictor[SingleT]):
         return explain.contributions(
             self.logits, self.parameters, self.reading, self.outset, rows, shift=float(self.shift[0])
         )
+
+
+def _watched(run: TrainingRun, told: Callable[[int, float], None]) -> TrainingRun:
+    """The run, with each validation told by its number."""
+    numbers = itertools.count(1)
+
+    def report(step: int, loss: float) -> None:
+        if run.report is not None:
+            run.report(step, loss)
+        told(next(numbers), loss)
+
+    return replace(run, report=report)
 
 
 def sigmoid(x: Values) -> Values:
