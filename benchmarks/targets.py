@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-SMALL_IS_GOOD = ("rmse", "mae", "label_share", "ece", "exponent", "bias in errors")
+SMALL_IS_GOOD = ("rmse", "mae", "label_share", "exponent", "bias in errors", "log_loss", "ece")
 
 
 @dataclass(frozen=True)
@@ -324,5 +324,15 @@ QUALITY = (
             ),
         ),
         minutes=6,
+    ),
+    Quality(
+        "talkingdata",
+        "table",
+        "TalkingData sample, who installs, later clicks",
+        "talkingdata-adtracking-sample",
+        (Goal("auc", 0.96), Goal("pr_auc", None), Goal("log_loss", None), Goal("ece", 0.02)),
+        minutes=8,
+        files={"data": "train_sample.csv.gz"},
+        options={"label": "is_attributed", "time": "click_time"},
     ),
 )

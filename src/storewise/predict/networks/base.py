@@ -14,6 +14,7 @@ from storewise.core.component import Arrays, Component
 from storewise.core.errors import DataError
 from storewise.core.progress import Progress
 from storewise.predict.base import Contributions, Labelled, Predictor, Rows, Trial, Values
+from storewise.predict.labels import require_event
 from storewise.predict.networks import embed, explain
 from storewise.predict.networks.embed import Embedded, Parameters
 from storewise.predict.networks.fit import Examples, LoopConfig, TrainingRun, fit
@@ -99,7 +100,7 @@ class Trained(Component[ConfigT]):
         assert self.reading is not None
         return {
             **{f"p.{name}": value for name, value in self.parameters.items()},
-            **{f"outset.{name}": value for name, value in self.outset.items()},
+            **{f"outset.{name}": np.asarray(value) for name, value in self.outset.items()},
             **{f"reading.{name}": value for name, value in self.reading.state().items()},
             "shift": self.shift, "best_epochs": np.array([self.best_epochs]),
         }  # fmt: skip
@@ -143,6 +144,7 @@ class Network(Trained[SingleT], Predictor[SingleT]):
             MissingExtra: without torch.
         """
         labels = binary(data.labels)
+        require_event(data)
         if validation is not None and len(validation.rows):
             held = (validation.rows, np.asarray(validation.labels, np.float64)[:, None])
         else:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from storewise.core.checkpoint import Checkpoint, read, write
 from storewise.core.config import config_hash
 from storewise.core.progress import Progress, Silent
 from storewise.core.rng import derive_seed, spawn
@@ -15,7 +16,6 @@ from storewise.data.dataset import Dataset
 from storewise.recommend.retrieve.deep.held_out import HeldOut
 from storewise.recommend.retrieve.deep.neural import REPEAT, Neural, Step, Weights
 from storewise.recommend.retrieve.deep.training import Training, load_torch
-from storewise.understand.finetune.checkpoint import Checkpoint, read, write
 
 REPEAT_RATE = 10.0
 """Times the learning rate: one number that every row teaches may move faster than the vectors."""
