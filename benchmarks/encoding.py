@@ -24,8 +24,8 @@ import orjson
 
 from storewise.data.sources import load_source
 from storewise.data.stores import Store
-from storewise.engine.content import encode_cached
 from storewise.engine.provenance import machine, version
+from storewise.engine.reading import encode_cached
 from storewise.understand.base import TextEncoder
 from storewise.understand.compress.static import StaticText
 from storewise.understand.text import bert_graph, onnx_folder, packaged

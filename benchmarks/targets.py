@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-SMALL_IS_GOOD = ("rmse", "mae", "label_share")
+SMALL_IS_GOOD = ("rmse", "mae", "label_share", "exponent", "bias in errors", "log_loss", "ece")
 
 
 @dataclass(frozen=True)
@@ -198,6 +198,18 @@ QUALITY = (
         options={"label": "baseColour"},
     ),
     Quality(
+        "ranking",
+        "ranking",
+        "Second stage, Online Retail II by time",
+        None,
+        (
+            Goal("ratio_best@10", 1.10, model="retrieve + rank"),
+            Goal("ratio_served@10", None, model="retrieve + rank"),
+            Goal("ratio_best@10", None, model="retrieve + rank", section="without repeats"),
+        ),
+        minutes=8.0,
+    ),
+    Quality(
         "warm-text",
         "warm-text",
         "Online Retail II, text beside behaviour",
@@ -238,6 +250,74 @@ QUALITY = (
         minutes=4,
     ),
     Quality(
+        "hillstrom",
+        "uplift",
+        "Hillstrom e-mail campaign, visits because of the e-mail",
+        "hillstrom-email",
+        (
+            Goal("qini", 0.0, "random order 0"),
+            Goal("qini_coefficient", None),
+            Goal("qini_above_response", None),
+            Goal("outcome", 0.18275, "Mens .1828", model="Mens E-Mail", section="arms"),
+            Goal("outcome", 0.15135, "Womens .1514", model="Womens E-Mail", section="arms"),
+            Goal("outcome", None, "No E-Mail .1062", model="No E-Mail", section="arms"),
+        ),
+        minutes=3,
+        files={"data": "hillstrom.csv.gz"},
+        options={"treatment": "segment", "outcome": "visit"},
+    ),
+    *(
+        Quality(
+            f"open-bandit-{campaign}",
+            "off-policy",
+            f"Open Bandit, {campaign}: random log, Thompson-sampling policy",
+            "open-bandit-small",
+            (
+                Goal("value", None, model="ips"),
+                Goal("value", None, f"IPS {ips}", model="ips", section="probabilities by draws"),
+                Goal("value", None, f"SNIPS {snips}", model="snips", section="probabilities by draws"),
+                Goal("value", None, model="on-policy", section="on-policy"),
+            ),
+            minutes=1,
+            files={"log": f"random/{campaign}.csv.gz", "test": f"bts/{campaign}.csv.gz"},
+            options={"policy": f"benchmarks/policies/open-bandit-bts-{campaign}.csv"},
+        )
+        for campaign, ips, snips in (("men", ".004534", ".004604"), ("women", ".006813", ".006811"))
+    ),
+    Quality(
+        "bandits",
+        "bandits",
+        "Simulated shops of known truth: policies and estimators",
+        None,
+        (
+            Goal("exponent", 0.55, model="explore.linear_thompson.v1"),
+            Goal("exponent", 0.55, model="explore.linucb.v1"),
+            Goal("exponent", 0.55, model="explore.thompson_beta.v1", section="regret without contexts"),
+            *(
+                goal
+                for section, names in (
+                    ("estimators", ("ips", "snips", "dr", "sndr", "switch-dr", "dr-os")),
+                    ("estimators with a wrong reward model", ("dr", "sndr")),
+                    ("slate estimators", ("slate ips", "cascade ips", "rips")),
+                )
+                for name in names
+                for goal in (
+                    Goal("bias in errors", 3.0, model=name, section=section),
+                    Goal("coverage", 0.93, model=name, section=section),
+                )
+            ),
+        ),
+        minutes=6,
+    ),
+    Quality(
+        "talkingdata",
+        "table",
+        "TalkingData sample, who installs, later clicks",
+        "talkingdata-adtracking-sample",
+        (Goal("auc", 0.96), Goal("pr_auc", None), Goal("log_loss", None), Goal("ece", 0.02)),
+        minutes=8,
+        files={"data": "train_sample.csv.gz"},
+        options={"label": "is_attributed", "time": "click_time"},
         "networks-conversion",
         "prediction-ablation",
         "Ad click to install, networks and what regularises them",

@@ -145,3 +145,43 @@ def test_the_command_writes_the_report(sequences: Path, tmp_path: Path) -> None:
     found = orjson.loads(file.read_bytes())
     assert found["command"].startswith("storewise benchmark leave-last-out")
     assert "retrieve.item_knn.v1" in done.stdout
+
+
+def test_the_same_rows_asked_otherwise_are_sections(report: dict[str, Any]) -> None:
+    """Unmasked beside the claim; no section of differences where the selected row is the best single one."""
+    sections = {part["question"]: part for part in report["others"]}
+    assert list(sections) == ["next product, unmasked"]
+    rows = {row["model"]: row for row in sections["next product, unmasked"]["rows"]}
+    for row in report["rows"]:
+        assert rows[row["model"]]["metrics"] == row["groups"]["unmasked"]["metrics"]
+        assert rows[row["model"]]["selected"] == row["selected"]
+    told = next(row for row in report["rows"] if row["selected"])["above_best_single"]
+    assert told["model"] == "retrieve.item_knn.v1"
+    assert told["metrics"]["ndcg@10"] == {"value": 0.0, "low": 0.0, "high": 0.0}
+
+
+def test_the_best_single_retriever_is_validations_choice() -> None:
+    """The difference is the mean of the pairs, and the retriever to beat is not chosen by the test."""
+    from storewise.engine import beside
+    from storewise.engine.measure import Answers
+    from storewise.recommend.choose.select import Selection
+    from storewise.recommend.choose.tune import Choice
+    from storewise.recommend.retrieve.popular import PopularConfig
+
+    def answers(*values: float) -> list[Answers]:
+        column = np.array(values)[:, None]
+        return [Answers(("ndcg",), np.zeros((3, 10), np.int32), column, np.arange(3, dtype=np.int32), 20)]
+
+    names = {"retrieve.fusion.v1": 0.9, "retrieve.a.v1": 0.8, "retrieve.b.v1": 0.7}
+    choices = tuple(Choice(name, PopularConfig(), value, 1, 0.0) for name, value in names.items())
+    found = dict(zip(names, (answers(1, 1, 0), answers(0, 1, 0), answers(1, 1, 1)), strict=True))
+    rows = [{"model": name, "selected": name == "retrieve.fusion.v1", "seconds": 1.0} for name in names]
+    selection = Selection(choices, "retrieve.fusion.v1", "")
+    beside.above_best_single(rows, found, selection, lambda a, b, place: benchmark._gain(a, b, 0, place))
+    told = rows[0]["above_best_single"]
+    assert told["model"] == "retrieve.a.v1"
+    assert told["metrics"]["ndcg@10"]["value"] == pytest.approx(1 / 3)
+    section = beside.sections({"question": "q", "rows": rows}, [])[0]
+    assert section["question"] == "q, above the best single retriever"
+    assert section["rows"][0]["metrics"] == told["metrics"]
+    assert [row["selected"] for row in section["rows"]] == [True]

@@ -14,14 +14,16 @@ from fastapi.testclient import TestClient
 
 from storewise.core.config import Config
 from storewise.core.errors import ConfigError, UnknownName
+from storewise.core.progress import Silent
 from storewise.data.dataset import Dataset
 from storewise.data.schema import EVENTS, PRODUCTS, ShopTables
 from storewise.data.shop import dataset
 from storewise.data.stores import Store
 from storewise.engine import content
-from storewise.engine.content import ContentConfig, encode, product_texts
+from storewise.engine.content import ContentConfig, encode
 from storewise.engine.pipeline import Pipeline, Policy
 from storewise.engine.published import point_to
+from storewise.engine.reading import encode_cached, product_texts
 from storewise.engine.recommend import Answer, Ask
 from storewise.engine.registry import registry
 from storewise.engine.serving.service import Service
@@ -131,15 +133,15 @@ def test_what_is_like_a_product_without_customers_is_told_by_content(with_new: P
 def test_only_what_changed_is_encoded_again(tmp_path: Path) -> None:
     with open_store(tmp_path) as store:
         encoder, texts = Counting(), product_texts(store.products())
-        first, fresh = content.encode_cached(encoder, texts, store.vectors)
+        first, fresh = encode_cached(encoder, texts, store.vectors)
         assert (fresh, len(encoder.seen)) == (40, 40)
-        again, fresh = content.encode_cached(encoder, texts, store.vectors)
+        again, fresh = encode_cached(encoder, texts, store.vectors)
         assert (fresh, len(encoder.seen)) == (0, 40)
         np.testing.assert_array_equal(first, again)
         add(store, "p00", "Green lamp", "light")
         add(store, "p98", "")
         texts = product_texts(store.products())
-        _, fresh = content.encode_cached(encoder, [*texts, *texts], store.vectors)
+        _, fresh = encode_cached(encoder, [*texts, *texts], store.vectors)
         assert fresh == 2
         assert encoder.seen[40:] == ["Green lamp. light", ""]
 
@@ -147,12 +149,18 @@ def test_only_what_changed_is_encoded_again(tmp_path: Path) -> None:
 def test_without_a_pretrained_encoder_tfidf_stands_in_and_says_so(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    class Said(Silent):
+        def note(self, text: str) -> None:
+            said.append(text)
+
+    said: list[str] = []
     monkeypatch.setattr(packaged, "available", lambda name: False)
     with open_store(tmp_path) as store:
-        found = encode(store.products(), ContentConfig(), registry(), seed=1)
+        found = encode(store.products(), ContentConfig(), registry(), seed=1, progress=Said())
     assert found is not None
     assert found.name == "encode.tfidf_svd.v1"
     assert "not installed" in found.note
+    assert said == [f"Products are read by {found.name}: {found.note}."]
 
 
 def test_chinese_titles_call_for_the_multilingual_encoder(monkeypatch: pytest.MonkeyPatch) -> None:

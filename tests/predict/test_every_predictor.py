@@ -12,14 +12,18 @@ from storewise.core.artifact import Artifact
 from storewise.core.errors import MissingExtra
 from storewise.engine.registry import registry
 from storewise.predict.base import Predictor
-from storewise.predict.choose import predictors
+from storewise.predict.choose import NETWORK, predictors
 from storewise.testing.predictor import check_predictor, shoppers, trained
 
 NAMES = [name for name in registry().names("predict") if issubclass(registry().get(name), Predictor)]
 
 
+SHORT = {"epochs": 10, "learning_rate": 0.01, "patience": 3}  # enough of a network for a plain law
+
+
 def make(name: str) -> Predictor:
-    found = registry().create(name)
+    network = registry().get(name).complexity >= NETWORK
+    found = registry().create(name, SHORT if network else {})
     assert isinstance(found, Predictor)
     return found
 

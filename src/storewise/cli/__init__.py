@@ -18,6 +18,11 @@ COMMANDS = {
     "finetune": "storewise.cli.finetune:finetune",
     "models": "storewise.cli.models:models",
     "graph": "storewise.cli.graph:graph",
+    "experiment": "storewise.cli.experiment:experiment",
+    "uplift": "storewise.cli.uplift:uplift",
     "rejects": "storewise.cli.rejects:rejects",
     "attributes": "storewise.cli.attributes:attributes",
+    "off-policy": "storewise.cli.off_policy:off_policy",
+    "label": "storewise.cli.label:label",
+    "tagger": "storewise.cli.tagger:tagger",
 }

@@ -20,6 +20,12 @@ def attributes(
         str, typer.Option(help="Environment variable that holds the server's key.")
     ] = "OPENAI_API_KEY",
     llm_timeout_s: Annotated[float, typer.Option(help="Seconds for one answer.", min=0.1, max=600)] = 30.0,
+    tagger: Annotated[
+        str | None,
+        typer.Option(
+            help="An artifact of `storewise tagger`, or none. Default: what the last run used, at first none."
+        ),
+    ] = None,
     export: Annotated[
         Path | None, typer.Option(help="Write the table to this file (.csv, .parquet or .json).")
     ] = None,
@@ -39,7 +45,7 @@ def attributes(
     if llm is not None:
         model = LlmExtractor(of_option(llm, key_variable=llm_key_variable, timeout_s=llm_timeout_s))
     with Store.open(shop, create=False) as store:
-        found = engine.extract(store.folder, store.products(), progress=bars, llm=model)
+        found = engine.extract(store.folder, store.products(), progress=bars, llm=model, tagger=tagger)
         name = engine.save(store.folder, found)
     _show(found)
     for reason, times in found.problems.items():

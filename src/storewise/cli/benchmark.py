@@ -24,6 +24,19 @@ def benchmark(
     images: Annotated[Path | None, typer.Option(help="Photos: Parquet of id and bytes (labels).")] = None,
     label: Annotated[str | None, typer.Option(help="Column to predict (labels, table).")] = None,
     split: Annotated[str | None, typer.Option(help="Column that says train or test (labels).")] = None,
+    treatment: Annotated[str | None, typer.Option(help="Column of who got which message (uplift).")] = None,
+    outcome: Annotated[str | None, typer.Option(help="Column of what came of it (uplift).")] = None,
+    control: Annotated[
+        str | None, typer.Option(help="Treatment's value of those who got none (uplift).")
+    ] = None,
+    exclude: Annotated[
+        str | None, typer.Option(help="Comma-separated columns to leave out (uplift).")
+    ] = None,
+    log: Annotated[Path | None, typer.Option(help="Logged decisions (off-policy).")] = None,
+    policy: Annotated[Path | None, typer.Option(help="The policy to be judged (off-policy).")] = None,
+    columns: Annotated[
+        str | None, typer.Option(help="Which column is which: action=item_id,reward=click (off-policy).")
+    ] = None,
     time: Annotated[str | None, typer.Option(help="Column of when a row happened (table).")] = None,
     group: Annotated[str | None, typer.Option(help="Column of rows that hang together (table).")] = None,
     text: Annotated[str | None, typer.Option(help="Comma-separated columns of text (table).")] = None,
@@ -45,7 +58,26 @@ def benchmark(
 
     report = run(
         protocol,
-        Inputs(data, catalogue, judgements, train, test, images, label, split, time, group, text),
+        Inputs(
+            data=data,
+            catalogue=catalogue,
+            judgements=judgements,
+            train=train,
+            test=test,
+            images=images,
+            label=label,
+            split=split,
+            treatment=treatment,
+            outcome=outcome,
+            control=control,
+            exclude=exclude,
+            log=log,
+            policy=policy,
+            columns=columns,
+            time=time,
+            group=group,
+            text=text,
+        ),
         models=None if models is None else [name.strip() for name in models.split(",") if name.strip()],
         minutes=minutes,
         seed=seed,

@@ -40,4 +40,6 @@ def print_rows(title: str, section: Mapping[str, Any]) -> None:
 def _figure(found: Mapping[str, float | None]) -> str:
     if found["value"] is None:
         return "–"
+    if 0 < abs(found["value"]) < 0.02:  # rates of click and purchase
+        return f"{found['value']:.6f} [{found['low']:.5f}, {found['high']:.5f}]"
     return f"{found['value']:.4f} [{found['low']:.3f}, {found['high']:.3f}]"

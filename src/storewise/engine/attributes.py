@@ -21,7 +21,9 @@ from storewise.core import artifact
 from storewise.core.artifact import Artifact
 from storewise.core.errors import ArtifactError
 from storewise.core.progress import Progress
+from storewise.engine.kept_labels import KeptLabels
 from storewise.engine.published import ARTIFACTS, replace_file
+from storewise.engine.tagger import OFF, AttributeTagger
 from storewise.understand.attributes.calibrate import Calibration
 from storewise.understand.attributes.extractor import Extractor, labels
 from storewise.understand.attributes.llm import LlmExtractor
@@ -56,38 +58,46 @@ def extract(
     *,
     progress: Progress,
     llm: LlmExtractor | None = None,
+    tagger: str | None = None,
     about: Mapping[str, Any] | None = None,
 ) -> Extracted:
     """Extract the attributes of all ``products`` (rows of the shop's table); ``remember`` what is written of it.
-    ``about``: facts for the artifact's manifest.
+    ``tagger``: an artifact of ``engine.tagger``, "none" to do without, None for what the last run had (a first run
+    has none). ``about``: facts for the artifact's manifest.
 
     Raises:
         AccessDenied: when the endpoint of the language model refuses the key.
+        ArtifactError: when the tagger, or a kept answer of the labeller, is missing or damaged.
         DeadlineExceeded, DataError: when the language model answers nothing at all.
     """
-    ids, shop = products["product_id"].to_list(), of_frame(products)
+    ids, known = products["product_id"].to_list(), KeptLabels(root, products)
+    shop = [known.complete(name, product) for name, product in zip(ids, of_frame(products), strict=True)]
     last = latest(root)
     answers = _Answers(root / ANSWERS, _model_of(llm, last))
     problems = answers.ask(shop, llm, progress) if llm is not None else Counter[str]()
-    keys = [answers.key(product) for product in shop]
+    tagging = _tagger(root, tagger, last)
+    more = f"-{tagging.name}" if tagging else ""
+    keys = [answers.key(one) + more + known.key(name) for name, one in zip(ids, shop, strict=True)]
     extractor, changed = _extractor(shop, keys, last, progress)
     kept = _kept(last, extractor, ids, keys)
     trust = answers.calibration(shop)
-    found: list[Sequence[AttributeValue]] = []
-    for name, product in progress.track(zip(ids, shop, strict=True), label="attributes", total=len(ids)):
-        values = kept.get(name)
-        if values is None:
-            values = extractor([product], others=[[*map(trust, answers.of(product))]])[0]
-        found.append(values)
+    new = [name for name in ids if name not in kept]
+    of = dict(zip(ids, shop, strict=True))
+    tagged = tagging([of[name] for name in new], progress=progress) if tagging else [[] for _ in new]
+    for name, spans in progress.track(zip(new, tagged, strict=True), label="attributes", total=len(new)):
+        others = [*map(trust, answers.of(of[name])), *spans, *known.of(name)]
+        kept[name] = extractor([of[name]], others=[others])[0]
+    found = [kept[name] for name in ids]
     facts = {**(about or {}),
         "extractor": extractor.fingerprint, "llm": answers.model, "products": len(ids), "changed": changed,
+        "tagger": tagging.name if tagging else None,
     }  # fmt: skip
     tables = {
         "values": to_frame(ids, found),
         "content": pl.DataFrame({"product_id": ids, "key": keys}, CONTENT),
     }
     return Extracted(
-        Artifact(NAME, facts, dict(extractor.state()), tables), len(ids) - len(kept), len(kept), problems
+        Artifact(NAME, facts, dict(extractor.state()), tables), len(new), len(ids) - len(new), problems
     )
 
 
@@ -113,6 +123,12 @@ def latest(root: Path) -> Artifact | None:
         return artifact.read(root / ARTIFACTS / name)
     except (OSError, orjson.JSONDecodeError, KeyError, TypeError, ArtifactError):
         return None
+
+
+def _tagger(root: Path, name: str | None, last: Artifact | None) -> AttributeTagger | None:
+    """The tagger that is asked for, else the one of the last run."""
+    wanted = name if name is not None else (last.facts.get("tagger") if last is not None else None)
+    return None if wanted in (None, OFF) else AttributeTagger.load(root, str(wanted))
 
 
 def _model_of(llm: LlmExtractor | None, last: Artifact | None) -> str | None:

@@ -20,7 +20,7 @@ import orjson
 
 from storewise.core.errors import ConfigError
 from storewise.core.progress import Progress, Silent
-from storewise.engine import measure, protocols, provenance
+from storewise.engine import beside, measure, protocols, provenance
 from storewise.engine.protocols.base import Question, RankingProtocol
 from storewise.engine.protocols.inputs import Inputs
 from storewise.engine.registry import component_names, registry
@@ -70,6 +70,7 @@ def run(
         body = ranking_body(
             protocol, questions, models=chosen, budget_s=budget_s, seed=seed, progress=watching
         )
+        body["others"] += body.pop("beside")
     return {
         "protocol": name,
         "data": body.pop("data"),
@@ -104,7 +105,8 @@ def ranking_body(
     seed: int,
     progress: Progress,
 ) -> dict[str, Any]:
-    """Answer all questions of a protocol; the first is the claim, the rest are under ``others``."""
+    """Answer all questions of a protocol; the first is the claim, the rest are under ``others``,
+    and under ``beside`` what shows the same rows otherwise."""
     share = budget_s / len(questions)
     answered = [
         answer_question(
@@ -113,7 +115,9 @@ def ranking_body(
         for question in questions
     ]
     sections = [{"question": q.name, **a} for q, a in zip(questions, answered, strict=True)]
-    return {"data": questions[0].data, "about": protocol.about, **sections[0], "others": sections[1:]}
+    more = [part for section in sections for part in beside.sections(section, section.pop("variants"))]
+    told = {"data": questions[0].data, "about": protocol.about, **sections[0]}
+    return told | {"others": sections[1:], "beside": more}
 
 
 def answer_question(
@@ -125,7 +129,7 @@ def answer_question(
     seed: int,
     progress: Progress,
 ) -> dict[str, Any]:
-    """Choose, train again, test: ``{"reason", "rows"}`` of one question."""
+    """Choose, train again, test: ``{"reason", "rows", "variants"}`` of one question."""
     from storewise.recommend.choose.select import select
 
     selection = select(
@@ -139,7 +143,9 @@ def answer_question(
     found: dict[str, list[measure.Answers]] = {}
     parts: dict[str, dict[str, list[measure.Answers]]] = {}
     spent: dict[str, float] = {}
+    variants: list[str] = []
     for fold in question.folds():
+        variants = list(fold.variants)
         trained = selection.refit(fold.train, seed=seed, progress=progress)
         if POPULAR not in trained:
             trained[POPULAR] = _popular(fold.train, seed)
@@ -159,8 +165,9 @@ def answer_question(
         _row(model, answers, parts.get(model, {}), found[POPULAR], selection, spent[model], seed)
         for model, answers in found.items()
     ]
+    beside.above_best_single(rows, found, selection, lambda a, b, place: _gain(a, b, seed, place))
     rows.sort(key=lambda row: (not row["selected"], -_first_value(row)))
-    return {"reason": selection.reason, "rows": rows}
+    return {"reason": selection.reason, "rows": rows, "variants": variants}
 
 
 def _row(
@@ -194,9 +201,9 @@ def _row(
     }
 
 
-def _gain(ours: list[measure.Answers], theirs: list[measure.Answers], seed: int) -> Interval:
-    """The first metric's difference to the popular row, the same shoppers in pairs, folds pooled."""
-    columns = [np.concatenate([fold.values[:, 0] for fold in side]) for side in (ours, theirs)]
+def _gain(ours: list[measure.Answers], theirs: list[measure.Answers], seed: int, place: int = 0) -> Interval:
+    """A metric's difference to another row, the same shoppers in pairs, folds pooled."""
+    columns = [np.concatenate([fold.values[:, place] for fold in side]) for side in (ours, theirs)]
     who = np.concatenate([fold.customers for fold in ours])
     _, rows = np.unique(who, return_inverse=True)
     counts = np.bincount(rows)

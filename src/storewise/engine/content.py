@@ -16,14 +16,16 @@ from pydantic import Field
 from storewise.core.artifact import Artifact
 from storewise.core.config import Config
 from storewise.core.errors import ConfigError, MissingExtra, UnknownName
-from storewise.core.progress import Progress, Silent
+from storewise.core.progress import Progress
 from storewise.core.registry import Registry
 from storewise.core.rng import spawn
 from storewise.data.dataset import Dataset
-from storewise.data.stores.vectors import VectorCache, content_hash
+from storewise.data.stores.vectors import VectorCache
+from storewise.engine.photos import photo_vectors
+from storewise.engine.reading import encode_cached, product_texts
 from storewise.recommend.related import bought_together
 from storewise.recommend.retrieve.spectral import spectral_start
-from storewise.understand.base import Encoder, TextEncoder, Vectors, unit
+from storewise.understand.base import TextEncoder, Vectors, unit
 from storewise.understand.projection import Pairs, Projection, ProjectionConfig
 from storewise.understand.text import packaged
 from storewise.understand.text.tfidf import TfidfSvd
@@ -32,7 +34,6 @@ CONTENT = "content"
 TFIDF, MINILM, E5 = "encode.tfidf_svd.v1", "encode.minilm.v1", "encode.e5.v1"
 WIDE = re.compile(r"[\u2e80-\u9fff\uac00-\ud7af]")
 SOME_WIDE = 0.05  # share of texts with Chinese, Japanese or Korean from which an English model will not do
-CHUNK = 2_000  # texts that are encoded and kept at a time, so that a run that dies loses little
 
 
 class ContentConfig(Config):
@@ -69,19 +70,6 @@ class Encoded:
     def blocks(self) -> dict[str, Vectors]:
         """What the joint projection joins."""
         return {"text": self.vectors} | ({} if self.photos is None else {"photo": self.photos})
-
-
-def product_texts(products: pl.DataFrame) -> list[str]:
-    """One text a product: title, brand, category and description, as far as there are any.
-
-    >>> product_texts(pl.DataFrame({"product_id": ["a"], "title": ["Red cup"], "category": [None]}))
-    ['Red cup']
-    """
-    columns = [name for name in ("title", "brand", "category", "description") if name in products.columns]
-    if not columns:
-        return [""] * products.height
-    joined = products.select(pl.concat_str(columns, separator=". ", ignore_nulls=True).fill_null(""))
-    return joined.to_series().to_list()
 
 
 def automatic(texts: Sequence[str]) -> tuple[str, str]:
@@ -123,6 +111,8 @@ def encode(
         encoder = registry.create(name)
     if not isinstance(encoder, TextEncoder):
         raise ConfigError(f"{name} is no text encoder.", next_step="Name one of role encode that reads text.")
+    if progress is not None:
+        progress.note(f"Products are read by {name}: {note}.")
     kept = cache
     if isinstance(encoder, TfidfSvd):
         encoder.train(texts, rng=spawn(seed, name))
@@ -131,69 +121,12 @@ def encode(
     facts: dict[str, Any] = {"encoder": name, "config": config.config, "note": note}
     photos = None
     if config.photos is not None:
-        photos, told = _photos(products, config, registry, kept, progress)
+        photos, told = photo_vectors(
+            products, config.photos, config.photo_encoder, config.photo_config, registry,
+            cache=kept, progress=progress,
+        )  # fmt: skip
         facts["photos"] = told
     return Encoded(encoder, name, vectors, fresh, note, facts, photos)
-
-
-def _photos(
-    products: pl.DataFrame, config: ContentConfig, registry: Registry, cache: VectorCache | None,
-    progress: Progress | None,
-) -> tuple[Vectors, str]:  # fmt: skip
-    """(n, p) vectors of the photos, zero rows for products without a readable one, and how many there were.
-
-    Raises:
-        ConfigError: when there is no such folder, or the component reads no photos.
-        MissingExtra: without the extra ``vision``.
-    """
-    assert config.photos is not None
-    if not config.photos.is_dir():
-        raise ConfigError(f"There is no folder {config.photos}.", next_step="Correct photos under [content].")
-    encoder = registry.create(config.photo_encoder, config.photo_config)
-    if not isinstance(encoder, Encoder) or isinstance(encoder, TextEncoder):
-        raise ConfigError(f"{config.photo_encoder} reads no photos.", next_step="Name an encoder of photos.")
-    images = products["image"] if "image" in products.columns else [None] * products.height
-    files = [
-        _photo(config.photos, name, image) for name, image in zip(products["product_id"], images, strict=True)
-    ]
-    vectors, _ = encode_cached(
-        encoder, [file and file.read_bytes() for file in files], cache, progress=progress
-    )
-    found = int(np.abs(vectors).sum(axis=1).astype(bool).sum())
-    return vectors, f"{found:,} of {len(files):,} products have a photo that {config.photo_encoder} can read"
-
-
-def _photo(folder: Path, product_id: str, image: str | None) -> Path | None:
-    """The photo of a product: the last part of its ``image``, or a file named by its id."""
-    names = [Path(image).name] if image else []
-    names += [f"{product_id}{ending}" for ending in (".jpg", ".jpeg", ".png", ".webp")]
-    # A name that leads out of the folder is none.
-    inside = (folder / name for name in names if Path(name).name == name)
-    return next((file for file in inside if file.is_file()), None)
-
-
-def encode_cached(
-    encoder: Encoder[Any, Any],
-    texts: Sequence[Any],
-    cache: VectorCache | None,
-    *,
-    progress: Progress | None = None,
-) -> tuple[Vectors, int]:
-    """(n, d) vectors of texts (or photos), and how many had to be encoded; equal ones are encoded once."""
-    keys = [content_hash(text) for text in texts]
-    known = cache.get(encoder.fingerprint, keys) if cache is not None else {}
-    todo = {key: text for key, text in zip(keys, texts, strict=True) if key not in known}
-    names = list(todo)
-    for start in (progress or Silent()).track(range(0, len(names), CHUNK), label="reading products"):
-        part = names[start : start + CHUNK]
-        made = encoder([todo[key] for key in part])
-        if cache is not None:
-            cache.put(encoder.fingerprint, part, made)
-        known.update(zip(part, made, strict=True))
-    found = np.zeros((len(texts), encoder.dimensions), np.float32)
-    for row, key in enumerate(keys):
-        found[row] = known[key]
-    return found, len(names)
 
 
 def behaviour_pairs(dataset: Dataset, most: int) -> Pairs:

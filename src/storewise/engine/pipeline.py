@@ -13,6 +13,10 @@ from storewise.core.config import Config, config_hash, parse, read_toml
 from storewise.core.errors import ConfigError, UnknownName
 from storewise.core.registry import Registry
 from storewise.engine.content import ContentConfig
+from storewise.engine.experiment.config import Experiment
+from storewise.engine.experiment.variants import effective
+from storewise.engine.stages import ExploreConfig, ObjectiveConfig, RankConfig
+from storewise.recommend.eligibility import ShopperRulesConfig
 from storewise.understand.rules.spec import RuleFile, read_rules
 
 C = TypeVar("C", bound=Config)
@@ -55,9 +59,11 @@ class Policy(Config):
 
 
 class Fallback(Config):
-    """The rungs below the trained components, in order."""
+    """The rungs below the trained components, in order. ``deadline_ms``: time for one answer; a stage that would begin
+    too late is left out, and the answer says so."""
 
     ladder: tuple[Rung, ...] = ("popular_in_category", "popular")
+    deadline_ms: float = Field(default=250.0, gt=0)
 
 
 class Use(Config):
@@ -65,6 +71,13 @@ class Use(Config):
 
     use: str
     config: dict[str, Any] = Field(default_factory=dict)
+
+
+class AttributesConfig(Config):
+    """What reads products beside rules and lists. ``tagger``: an artifact of ``storewise tagger``, by its name in the
+    shop or its folder; "none" for none. Left out, what the last ``storewise attributes`` used stays."""
+
+    tagger: str | None = None
 
 
 class Pipeline(Config):
@@ -83,7 +96,14 @@ class Pipeline(Config):
     policy: Policy = Policy()
     fallback: Fallback = Fallback()
     content: ContentConfig = ContentConfig()
+    attributes: AttributesConfig = AttributesConfig()
     rules: RuleFile = RuleFile()
+    rank: RankConfig = RankConfig()
+    objective: ObjectiveConfig = ObjectiveConfig()
+    eligibility: ShopperRulesConfig = ShopperRulesConfig()
+    rerank: tuple[Use, ...] = ()
+    explore: ExploreConfig = ExploreConfig()
+    experiment: Experiment | None = None
 
     @property
     def hash(self) -> str:
@@ -97,6 +117,12 @@ SECTIONS: Mapping[str, type[Config]] = {
     "fallback": Fallback,
     "retriever": Use,
     "content": ContentConfig,
+    "rank": RankConfig,
+    "objective": ObjectiveConfig,
+    "eligibility": ShopperRulesConfig,
+    "explore": ExploreConfig,
+    "experiment": Experiment,
+    "attributes": AttributesConfig,
 }
 
 
@@ -119,11 +145,23 @@ def read_pipeline(path: Path, registry: Registry) -> Pipeline:
                 )
             sections[section] = _parse(kind, part, path, lines, section)
     plain = {key: value for key, value in values.items() if key not in SECTIONS}
+    if "rerank" in plain:
+        plain["rerank"] = _steps(plain["rerank"], path)
     if "rules" in plain:
         plain["rules"] = _rules(plain["rules"], path)
     pipeline = _parse(Pipeline, plain, path, lines, None).model_copy(update=sections)
     _check_components(pipeline, registry, path, lines)
+    effective(pipeline)
     return pipeline
+
+
+def _steps(given: Any, path: Path) -> Any:
+    if not isinstance(given, list) or not all(isinstance(one, dict) for one in given):
+        raise ConfigError(
+            f"{path}: 'rerank' is {given!r}, it must be a list of steps.",
+            next_step="Write each step as [[rerank]] with use = ... and config = {...} below.",
+        )
+    return given
 
 
 def _rules(name: Any, path: Path) -> RuleFile:
@@ -142,8 +180,8 @@ def _parse(kind: type[C], values: dict[str, Any], path: Path, lines: list[str], 
     except ConfigError as error:
         if not isinstance(error.__cause__, ValidationError):
             raise
-        key = str(error.__cause__.errors()[0]["loc"][0])
-        line = _line_of(key, lines, section)
+        place = error.__cause__.errors()[0]["loc"]  # empty when keys do not fit together
+        line = _line_of(str(place[0]), lines, section) if place else None
         if line is None:
             raise
         raise ConfigError(
@@ -169,6 +207,14 @@ def _check_components(pipeline: Pipeline, registry: Registry, path: Path, lines:
     if pipeline.retriever is not None:
         _resolve(pipeline.retriever.use, registry, path, _line_of("use", lines, "retriever"))
         registry.create(pipeline.retriever.use, pipeline.retriever.config)
+    _resolve(pipeline.rank.component, registry, path, _line_of("component", lines, "rank"))
+    registry.create(pipeline.rank.component, pipeline.rank.config)
+    for one in pipeline.rerank:
+        _resolve(one.use, registry, path, _line_of("rerank", lines, None))
+        registry.create(one.use, one.config)
+    if pipeline.explore.use is not None:
+        _resolve(pipeline.explore.use, registry, path, _line_of("use", lines, "explore"))
+        registry.create(pipeline.explore.use, pipeline.explore.config)
     if pipeline.selection.candidates != "auto":
         for name in pipeline.selection.candidates:
             _resolve(name, registry, path, _line_of("candidates", lines, "selection"))

@@ -27,9 +27,11 @@ def product_parts(
     projection: Projection | None,
     facts: Mapping[str, Any],
     progress: Progress,
+    *,
+    tagger: str | None = None,
 ) -> dict[str, Artifact]:
-    """The artifacts by role. The graph knows the attributes, and what is alike from the encoder's vectors."""
-    found = attributes.extract(root, shop.products, progress=progress, about=facts)
+    """The artifacts by role; ``tagger`` as :func:`storewise.engine.attributes.extract` takes it. The graph knows the attributes, and what is alike from the encoder's vectors."""
+    found = attributes.extract(root, shop.products, progress=progress, tagger=tagger, about=facts)
     made = {ATTRIBUTES: found.artifact}
     if encoded is not None and projection is not None:
         made[CONTENT] = content_artifact(shop, encoded, projection, facts)

@@ -7,6 +7,7 @@ from functools import cache
 
 from storewise import explore, predict, understand
 from storewise.core.registry import Registry
+from storewise.predict import uplift
 from storewise.recommend import rank, ratings, rerank, retrieve
 
 
@@ -17,7 +18,7 @@ def registry() -> Registry:
     >>> "retrieve.popular.v1" in list(registry())
     True
     """
-    tables = (explore, predict, rank, ratings, rerank, retrieve, understand)
+    tables = (explore, predict, rank, ratings, rerank, retrieve, understand, uplift)
     return Registry(*(package.COMPONENTS for package in tables), plugins=True)
 
 

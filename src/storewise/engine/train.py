@@ -16,7 +16,7 @@ from typing import Any
 from storewise.core import artifact
 from storewise.core.artifact import Artifact
 from storewise.core.config import config_hash
-from storewise.core.progress import Progress, step
+from storewise.core.progress import Progress, Silent, step
 from storewise.core.registry import Registry
 from storewise.core.rng import spawn
 from storewise.data.dataset import Dataset
@@ -24,13 +24,17 @@ from storewise.data.schema import TABLES
 from storewise.data.shop import build
 from storewise.data.stores import Store
 from storewise.engine import attributes, content
+from storewise.engine.choose_ranker import SecondChoice, choose_ranker
 from storewise.engine.history import History
 from storewise.engine.pipeline import Pipeline
 from storewise.engine.products import product_parts
 from storewise.engine.published import ARTIFACTS, Manifest, write_snapshot
+from storewise.engine.second_stage import Prepare, Refit, refit_names
 from storewise.engine.serving import snapshot as parts
+from storewise.engine.serving.catalogue import Catalogue
+from storewise.engine.serving.shelf import Shelf
 from storewise.engine.validation import Row, Validation, validation_of
-from storewise.recommend.choose.select import Selection, select
+from storewise.recommend.choose.select import CONTENT, Selection, select
 from storewise.recommend.related import bought_together, similar
 from storewise.recommend.retrieve.base import Retriever
 
@@ -39,13 +43,14 @@ POPULAR = "retrieve.popular.v1"
 
 @dataclass(frozen=True)
 class Chosen:
-    """The retrievers to serve, and why."""
+    """The retrievers to serve, and why; ``refit`` trains them and others for candidates on a part of the data."""
 
     name: str
     retriever: Retriever[Any]
     popular: Retriever[Any]
     rows: tuple[Row, ...]
     reason: str
+    refit: Refit | None = None
 
 
 def train(
@@ -78,6 +83,14 @@ def train(
         fit, _ = content.with_content(validation.fit, encoded, pipeline.content, seed=seed, progress=progress)
         validation = replace(validation, fit=fit)
     chosen = choose(shop, validation, pipeline, registry, seed=seed, progress=progress, serving=serving)
+    costs = store.stock()
+    second = choose_ranker(
+        shop, history, validation, pipeline, registry, served=chosen.name, retriever=chosen.retriever,
+        popular=chosen.popular, refit=chosen.refit,
+        prepare=_preparing(chosen, encoded, pipeline, seed, progress),
+        margin_minor=Shelf.of(Catalogue.of(shop.products), costs, None).margins_minor, seed=seed,
+        progress=progress,
+    )  # fmt: skip
     facts = {
         # Everything that was read is strictly before the watermark, the last event too.
         "watermark": shop.watermark if until is not None else round(shop.watermark + 1e-6, 6),
@@ -91,11 +104,27 @@ def train(
         "component": chosen.name,
         "config": chosen.retriever.config.model_dump(mode="json"),
     }
-    made = product_parts(store.folder, shop, encoded, projection, facts, progress)
+    reading = pipeline.attributes.tagger
+    made = product_parts(store.folder, shop, encoded, projection, facts, progress, tagger=reading)
+    made |= second.artifact(facts)
     names = write_artifacts(store.folder, shop, chosen, facts, progress, made)
     attributes.remember(store.folder, names[parts.ATTRIBUTES])
-    about = {**facts, "evaluation": report(chosen, pipeline, validation), "kinds": counted_kinds(shop)}
+    about = {
+        **facts,
+        "evaluation": report(chosen, pipeline, validation, second),
+        "kinds": counted_kinds(shop),
+    }
     return write_snapshot(store.folder, pipeline.model_dump(mode="json"), names, about)
+
+
+def _preparing(
+    chosen: Chosen, encoded: content.Encoded | None, pipeline: Pipeline, seed: int, progress: Progress
+) -> Prepare:
+    """Past moments learn joint vectors anew only where a retriever reads them: that takes seconds each."""
+    reads = [chosen.name, *(one.use for one in getattr(chosen.retriever.config, "members", ()))]
+    if CONTENT not in reads:
+        return lambda data: data
+    return lambda data: content.with_content(data, encoded, pipeline.content, seed=seed, progress=Silent())[0]
 
 
 def choose(
@@ -126,7 +155,14 @@ def choose(
     rows = _rows(selection, validation, registry, seed, progress, serving)
     names = list({selection.selected, POPULAR})
     final = selection.refit(shop, seed=seed, progress=progress, names=names)
-    return Chosen(selection.selected, final[selection.selected], final[POPULAR], rows, selection.reason)
+    wanted_again = refit_names(selection)
+
+    def refit(data: Dataset) -> Mapping[str, Retriever[Any]]:
+        return selection.refit(data, seed=seed, names=wanted_again)
+
+    return Chosen(
+        selection.selected, final[selection.selected], final[POPULAR], rows, selection.reason, refit
+    )
 
 
 def _fixed(
@@ -145,7 +181,12 @@ def _fixed(
         rows.append(validation.row(name, trained, role=role, selected=selected, seconds=seconds, seed=seed))
     final = _train(registry, use.use, use.config, shop, seed, progress)
     popular = _train(registry, POPULAR, {}, shop, seed, progress)
-    return Chosen(use.use, final, popular, tuple(rows), "the pipeline file names it")
+
+    def refit(data: Dataset) -> Mapping[str, Retriever[Any]]:
+        wanted = {POPULAR: {}, use.use: use.config}
+        return {name: _train(registry, name, config, data, seed, Silent()) for name, config in wanted.items()}
+
+    return Chosen(use.use, final, popular, tuple(rows), "the pipeline file names it", refit)
 
 
 def _rows(
@@ -217,7 +258,9 @@ def write_artifacts(
         return {role: artifact.write(part, root / ARTIFACTS).name for role, part in made.items()}
 
 
-def report(chosen: Chosen, pipeline: Pipeline, validation: Validation | None) -> dict[str, Any]:
+def report(
+    chosen: Chosen, pipeline: Pipeline, validation: Validation | None, second: SecondChoice
+) -> dict[str, Any]:
     """What `/v1/evaluation` shows and the gates of publishing read."""
     split = None
     if validation is not None:
@@ -233,6 +276,12 @@ def report(chosen: Chosen, pipeline: Pipeline, validation: Validation | None) ->
         "reason": chosen.reason,
         "split": split,
         "rows": [asdict(row) for row in chosen.rows],
+        "ranking": {
+            "served": second.name or None,
+            "reason": second.reason,
+            "row": asdict(second.row) if second.row is not None else None,
+        },
+        "pareto": list(second.pareto),
     }
 
 

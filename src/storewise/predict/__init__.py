@@ -1,15 +1,15 @@
 """Predicting behaviour: calibrated probabilities of what a shopper does next. The table below registers predictors."""
 
 COMPONENTS: dict[str, str] = {
-    "predict.rate.v1": "storewise.predict.rate:Rate",
-    "predict.logistic.v1": "storewise.predict.logistic:Logistic",
-    "predict.lightgbm.v1": "storewise.predict.trees:Trees",
     "predict.blend.v1": "storewise.predict.blend:Blend",
-    "predict.fm.v1": "storewise.predict.networks.fm:Fm",
-    "predict.deepfm.v1": "storewise.predict.networks.deepfm:DeepFm",
     "predict.dcn_v2.v1": "storewise.predict.networks.dcn_v2:DcnV2",
+    "predict.deepfm.v1": "storewise.predict.networks.deepfm:DeepFm",
     "predict.din.v1": "storewise.predict.networks.din:Din",
     "predict.esmm.v1": "storewise.predict.networks.esmm:Esmm",
+    "predict.fm.v1": "storewise.predict.networks.fm:Fm",
+    "predict.lightgbm.v1": "storewise.predict.trees:Trees",
+    "predict.logistic.v1": "storewise.predict.logistic:Logistic",
     "predict.mmoe.v1": "storewise.predict.networks.mmoe:Mmoe",
     "predict.ple.v1": "storewise.predict.networks.ple:Ple",
+    "predict.rate.v1": "storewise.predict.rate:Rate",
 }

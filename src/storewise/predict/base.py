@@ -128,7 +128,8 @@ class Prediction:
 @dataclass(frozen=True)
 class Contributions:
     """What moved each prediction away from ``base``, in the units of ``scores`` before calibration (log odds for
-    probabilities): ``values`` (n, f) float64 by feature of ``names`` (f,)."""
+    probabilities): ``values`` (n, f) float64 by feature of ``names`` (f,). A sequence is ``history of`` its name;
+    a name that is both a number and a category may stand twice."""
 
     names: tuple[str, ...]
     values: npt.NDArray[np.float64]

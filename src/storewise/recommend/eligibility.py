@@ -7,7 +7,9 @@ from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import Field
 
+from storewise.core.config import Config
 from storewise.understand.attributes.canonical import asked
 
 Mask = npt.NDArray[np.bool_]
@@ -93,3 +95,76 @@ class Eligibility:
                 having[rows] = True
             mask &= having
         return mask
+
+
+class ShopperRulesConfig(Config):
+    """Hard rules that depend on who asks; ``None`` and empty: the shop has none.
+
+    ``market_attribute``: a product attribute (one value or a list) with the countries where it may be sold; a product
+    without it may be sold everywhere, one with it is not shown to a shopper whose country is not known.
+    ``age_attribute``: an attribute with the least age in years, or ``true`` for ``adult_age``; who does not say their
+    age is not shown such products. ``once_categories``, ``once_attribute`` (``name:value``): goods that nobody buys
+    twice, hidden from those who have bought them.
+    """
+
+    market_attribute: str | None = None
+    age_attribute: str | None = None
+    adult_age: int = Field(default=18, ge=1, le=120)
+    once_categories: tuple[str, ...] = ()
+    once_attribute: str | None = Field(default=None, pattern=r"^[^:]+:.+$")
+
+
+class ShopperRules:
+    """The rules of a config for one catalogue."""
+
+    def __init__(self, shelf: Shelf, config: ShopperRulesConfig) -> None:
+        n = len(shelf.category_codes)
+        self._markets: dict[str, Mask] = {}
+        self._restricted = np.zeros(n, bool)
+        if config.market_attribute is not None:
+            for country, rows in _values(shelf, config.market_attribute).items():
+                self._markets.setdefault(country, np.zeros(n, bool))[rows] = True
+                self._restricted[rows] = True
+        self._least_age = np.zeros(n)
+        if config.age_attribute is not None:
+            for value, rows in _values(shelf, config.age_attribute).items():
+                np.maximum.at(self._least_age, rows, _years(value, config.adult_age))
+        self._once = np.isin(
+            shelf.category_codes,
+            [code for code, name in enumerate(shelf.category_names) if name in config.once_categories],
+        )
+        if config.once_attribute is not None:
+            name, _, value = config.once_attribute.partition(":")
+            rows = _values(shelf, name).get(value.strip().lower())
+            if rows is not None:
+                self._once[rows] = True
+
+    def mask(self, *, country: str | None, age_years: float | None, bought: npt.NDArray[np.int32]) -> Mask:
+        """(n_products,) bool: what this shopper may be shown."""
+        allowed = ~self._restricted
+        if country is not None and country.lower() in self._markets:
+            allowed |= self._markets[country.lower()]
+        allowed &= self._least_age <= (0.0 if age_years is None else age_years)
+        mine = np.zeros(len(allowed), bool)
+        mine[bought] = True
+        found: Mask = allowed & ~(self._once & mine)
+        return found
+
+
+def _values(shelf: Shelf, name: str) -> dict[str, npt.NDArray[np.int32]]:
+    """The products of each value of an attribute, in lower case."""
+    return {
+        value: rows for (key, value), rows in shelf.attribute_index.items() if key == name.strip().lower()
+    }
+
+
+def _years(value: str, adult_age: int) -> float:
+    """
+    >>> _years("true", 18), _years("16", 18), _years("no", 18), _years("16+", 18)
+    (18.0, 16.0, 0.0, 16.0)
+    """
+    try:
+        return max(float(value.rstrip("+ ")), 0.0)
+    except ValueError:
+        # What cannot be read counts as adult: a mistake must not show it to a child.
+        return 0.0 if value in ("false", "no", "none", "") else float(adult_age)

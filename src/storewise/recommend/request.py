@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -19,6 +20,11 @@ ReasonKind = Literal[
     "similar_content",  # product: the item of the shopper's history that is most like it
     "taste",  # a factor model; product: the history item nearest to it, when there is one
     "fallback",  # the ladder stepped down to this
+    "trending",  # a ranker: sold more lately than before
+    "season",  # a ranker: sold more in the weeks after this time last year
+    "price",  # a ranker: its price is at the shopper's level
+    "like_basket",  # a ranker: its content is like the shopper's products
+    "habit",  # a ranker; value: the part of the shopper's purchases of its text ("category", "brand")
 ]
 
 
@@ -39,12 +45,14 @@ class Reason:
 @dataclass(frozen=True)
 class Request:
     """One shopper's request. ``history`` is a batch of one. ``eligible`` (n_products,) bool: False items are
-    never returned (None: all are). ``context``: product indices the shopper is looking at."""
+    never returned (None: all are). ``context``: product indices the shopper is looking at. ``shown``: how often each
+    product was shown to them lately."""
 
     history: Histories
     eligible: npt.NDArray[np.bool_] | None = None
     context: tuple[int, ...] = ()
     slot: str = "home"
+    shown: Mapping[int, int] = field(default_factory=dict)
 
     @property
     def customer(self) -> int:

@@ -64,7 +64,7 @@ def check_predictor(make: Make, seed: int = 0, *, additive: float = 0.05) -> Non
     check_scores(model, later)
     check_odd_rows(model, later.rows)
     check_odd_training(make, data)
-    check_contributions(model, later.rows, additive)
+    check_contributions(model, later.rows.part(np.arange(60)), additive)
     again = trained(make, data, seed)
     assert same_state(model.state(), again.state()), "training twice gives different states"
     check_restored(make, model, later.rows)

@@ -213,7 +213,7 @@ def test_standardised_scores():
 class Untrained(Workshop):
     """Gives models without training them, for a judge that looks at configs alone."""
 
-    def train(self, name, config, *, final=False):
+    def train(self, name, config, *, final=False, budget_s=None):
         return self.registry.create(name, config)
 
 

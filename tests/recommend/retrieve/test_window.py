@@ -33,16 +33,20 @@ def years_apart() -> tuple[Dataset, Dataset]:
 
 
 def test_there_are_learned_retrievers() -> None:
-    assert len(LEARNED) == 5
+    assert len(LEARNED) == 9
 
 
 @pytest.mark.parametrize("name", LEARNED)
 def test_a_window_learns_as_if_there_were_nothing_before(name: str) -> None:
+    small = {}
+    if "patience" in registry().get(name).Config.model_fields:
+        pytest.importorskip("torch", reason="needs the extra deep")
+        small = {"epochs": 3, "patience": 0, "embedding_size": 8, "length": 12}
     whole, recent = years_apart()
     asked = recent.histories(np.arange(recent.n_customers))
     found = []
     for data, config in ((whole, {"window_days": 30.0}), (recent, {}), (whole, {})):
-        model = registry().create(name, config)
+        model = registry().create(name, {**small, **config})
         model.train(data, rng=np.random.default_rng(3))  # type: ignore[attr-defined]
         found.append(model.scores(asked))  # type: ignore[attr-defined]
     np.testing.assert_allclose(found[0], found[1], rtol=1e-4, atol=1e-5)

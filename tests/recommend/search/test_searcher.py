@@ -152,3 +152,16 @@ def test_nothing_below_the_floor_is_found_by_meaning_alone() -> None:
     assert not Searcher.of(index, vectors=vectors, floor=0.55)("qqq", vector=asked).hits
     words = Searcher.of(index, vectors=vectors, floor=0.55)("lamp 7", vector=asked, n=3)
     assert words.hits[0].product == 7
+
+
+def test_a_small_shop_finds_by_meaning_too() -> None:
+    """Among 24 products, those of a group of three are never three standard deviations from the mean."""
+    titles = [f"thing {i}" for i in range(24)]
+    vectors = np.zeros((24, 2), np.float32)
+    vectors[:, 1], vectors[:3, 0] = 1.0, 1.0
+    vectors[:3, 1] = 0.0
+    searcher = Searcher.of(TextIndex.build({"title": titles}), vectors=vectors)
+    found = searcher("present", 10, vector=np.array([1.0, 0.0], np.float32))
+    assert [hit.product for hit in found.hits] == [0, 1, 2]
+    level = Searcher.of(TextIndex.build({"title": titles}), vectors=vectors * 0 + 0.5)
+    assert level("present", 10, vector=np.array([1.0, 0.0], np.float32)).total == 0

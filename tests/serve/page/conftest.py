@@ -114,6 +114,23 @@ class Visit:
         """Answer one address of the API with something that the small shop doesn't have."""
         self.page.route(f"**{path}", lambda route: route.fulfill(status=status, json=body))
 
+    def nameless(self) -> list[str]:
+        """What can be pressed or filled in and has no name for a screen reader."""
+        wanted = "button, a, input, select, summary, [role=button], [role=img], [role=group], dialog[open]"
+        found: list[str] = self.page.locator(wanted).evaluate_all(NAMELESS)
+        return found
+
+    def faint(self) -> list[str]:
+        """Texts with a contrast below 4.5 : 1 (WCAG 2.2 AA), those of drawings among them."""
+        found: list[str] = self.page.evaluate(FAINT)
+        return found
+
+    def sideways(self) -> int:
+        """Pixels by which the page is wider than the window."""
+        return int(
+            self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        )
+
 
 @pytest.fixture
 def visit(chromium: Browser, server: Server, request: pytest.FixtureRequest) -> Iterator[Visit]:
@@ -124,3 +141,24 @@ def visit(chromium: Browser, server: Server, request: pytest.FixtureRequest) -> 
     yield visit
     context.close()
     assert visit.complaints == []
+
+
+NAMELESS = """all => all.filter(e => (e.offsetParent || e.ownerSVGElement)
+  && !(e.innerText || (e.closest('details:not([open])') ? e.textContent : '') || e.ariaLabel || e.labels?.[0]?.innerText || '').trim()).map(e => e.outerHTML)"""
+FAINT = """() => {
+  const canvas = document.createElement('canvas').getContext('2d', {willReadFrequently: true});
+  const rgba = colour => { canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = colour; canvas.fillRect(0, 0, 1, 1); return [...canvas.getImageData(0, 0, 1, 1).data]; };
+  const light = c => { const [r, g, b] = c.map(v => v / 255).map(v => v <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4); return .2126 * r + .7152 * g + .0722 * b; };
+  const ground = e => { for (let at = e; at; at = at.parentElement) { const c = rgba(getComputedStyle(at).backgroundColor); if (c[3] > 200) return c; } return [255, 255, 255]; };
+  const faint = [];
+  for (const e of document.querySelectorAll('h1, h2, h3, h4, p, span, small, b, li, mark, summary, button, a, th, td, label, dt, dd, time, text')) {
+    const own = [...e.childNodes].some(n => n.nodeType === 3 && n.textContent.trim());
+    const drawn = Boolean(e.ownerSVGElement);
+    const seen = drawn ? e.getBoundingClientRect().width > 0 : e.offsetParent;
+    if (!own || !seen || e.closest('.picture, .face, .unseen')) continue;
+    const style = getComputedStyle(e);
+    const [a, b] = [light(rgba(drawn ? style.fill : style.color)), light(ground(e))].sort((x, y) => y - x);
+    if ((a + .05) / (b + .05) < 4.5) faint.push(`${e.className} ${e.textContent.slice(0, 30)} ${((a + .05) / (b + .05)).toFixed(2)}`);
+  }
+  return faint;
+}"""

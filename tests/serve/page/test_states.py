@@ -245,24 +245,5 @@ def test_everything_to_press_has_a_name_and_enough_contrast(visit: Any, scheme: 
     for where in VIEWS:
         page = visit.open(where)
         page.wait_for_selector(READY)
-        nameless = page.locator("button, a, input, select").evaluate_all(
-            "all => all.filter(e => e.offsetParent && !(e.innerText || e.ariaLabel || e.labels?.[0]?.innerText || '').trim()).map(e => e.outerHTML)"
-        )
-        assert nameless == []
-        assert page.evaluate(FAINT) == []
-
-
-FAINT = """() => {
-  const canvas = document.createElement('canvas').getContext('2d', {willReadFrequently: true});
-  const rgba = colour => { canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = colour; canvas.fillRect(0, 0, 1, 1); return [...canvas.getImageData(0, 0, 1, 1).data]; };
-  const light = c => { const [r, g, b] = c.map(v => v / 255).map(v => v <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4); return .2126 * r + .7152 * g + .0722 * b; };
-  const ground = e => { for (let at = e; at; at = at.parentElement) { const c = rgba(getComputedStyle(at).backgroundColor); if (c[3] > 200) return c; } return [255, 255, 255]; };
-  const faint = [];
-  for (const e of document.querySelectorAll('h1, h2, h3, p, span, small, b, button, a, th, td, label, dt, dd, time')) {
-    const own = [...e.childNodes].some(n => n.nodeType === 3 && n.textContent.trim());
-    if (!own || !e.offsetParent || e.closest('.picture, .face, .unseen')) continue;
-    const [a, b] = [light(rgba(getComputedStyle(e).color)), light(ground(e))].sort((x, y) => y - x);
-    if ((a + .05) / (b + .05) < 4.5) faint.push(`${e.className} ${e.textContent.slice(0, 30)} ${((a + .05) / (b + .05)).toFixed(2)}`);
-  }
-  return faint;
-}"""
+        assert visit.nameless() == []
+        assert visit.faint() == []

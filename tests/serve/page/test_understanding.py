@@ -129,3 +129,53 @@ def test_new_products_and_rules_are_said(visit: Any) -> None:
     expect(page.locator('[data-id="q1"]')).to_contain_text("New product")
     page.locator(".rules summary").click()
     expect(page.locator(".rules li")).to_have_text(["No chairs 3 held back"])
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_search_and_a_products_drawer_have_names_and_enough_contrast(
+    visit: Any, scheme: str, lang: str
+) -> None:
+    visit.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    page = visit.list_of("#shop?visitor=contrast", lang=lang)
+    page.fill("#search", "blue chiar")
+    page.wait_for_selector(".found-count")
+    assert (visit.nameless(), visit.faint()) == ([], [])
+    page.locator(".card .open").first.click()
+    page.wait_for_selector("table.attributes")
+    page.wait_for_selector(".graph-drawing")
+    assert page.locator("mark.span").count() > 0
+    assert (visit.nameless(), visit.faint()) == ([], [])
+    described = page.locator("[aria-describedby], [aria-labelledby], [aria-controls]").evaluate_all(
+        "all => all.flatMap(e => ['aria-describedby', 'aria-labelledby', 'aria-controls']"
+        ".flatMap(a => (e.getAttribute(a) ?? '').split(' ').filter(Boolean)).filter(id => !document.getElementById(id)))"
+    )
+    assert described == []
+    page.keyboard.press("Escape")
+    page.fill("#search", "qwxzv")
+    page.wait_for_selector(".list .empty")
+    assert (visit.nameless(), visit.faint()) == ([], [])
+
+
+@pytest.mark.parametrize("visit", [{"viewport": {"width": 360, "height": 760}}], indirect=True)
+@pytest.mark.parametrize("title", ["long " * 60, "长" * 300, "x" * 300])
+def test_a_title_of_300_characters_fits_a_narrow_screen(visit: Any, title: str) -> None:
+    page = visit.list_of("#shop?visitor=long")
+    one = api(visit, "/v1/search?q=lamp&n=1")["items"][0]
+    visit.answer(
+        "/v1/search?*",
+        {"query": "lamp", "total": 1, "words": [], "notes": [], "items": [{**one, "title": title}]},
+    )
+    visit.answer(
+        f"/v1/products/{one['product_id']}",
+        api(visit, f"/v1/products/{one['product_id']}") | {"title": title, "extracted": []},
+    )
+    page.fill("#search", "lamp")
+    page.wait_for_selector(".found-count")
+    assert visit.sideways() == 0
+    assert page.locator(".card").first.bounding_box()["height"] < 500
+    page.locator(".card .open").first.click()
+    page.wait_for_selector("#product-title.long")
+    drawer = page.locator(".drawer")
+    assert drawer.evaluate("e => e.scrollWidth - e.clientWidth") == 0
+    assert page.locator("#product-title").bounding_box()["height"] < 420

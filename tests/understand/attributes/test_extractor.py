@@ -209,3 +209,16 @@ def test_a_frame_keeps_the_values() -> None:
     assert from_frame(to_frame(["a", "b"], values))["a"][0].text == values[0][0].text
     with pytest.raises(DataError, match="lacks 'unit'"):
         from_frame(to_frame(["a", "b"], values).drop("unit"))
+
+
+def test_chinese_household_goods_have_types_and_teas_no_colour() -> None:
+    titles = [
+        "大红袍 武夷岩茶 礼盒装",
+        "立白洗衣液 3升瓶装",
+        "宝宝纸尿裤 L码 58片",
+        "移动电源20000毫安时 大容量充电宝",
+    ]
+    found = Extractor()([Product(title) for title in titles])
+    types = [[v.value for v in values if v.name == "type"] for values in found]
+    assert types == [["tea"], ["detergent"], ["nappy"], ["power bank"]]
+    assert not any(v.name == "colour" for v in found[0])

@@ -119,3 +119,34 @@ def test_a_kill_while_a_checkpoint_is_replaced_leaves_the_one_before(tmp_path: P
     assert found is not None
     assert found.facts["step"] == 1
     assert found.arrays["w"].tolist() == [0, 1, 2]
+
+
+def test_a_resumed_run_has_every_step_once_in_tensorboard_and_wandb(
+    tower: Tower, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events = pytest.importorskip(
+        "tensorboard.backend.event_processing.event_accumulator", reason="needs the extra track"
+    )
+    pytest.importorskip("wandb", reason="needs the extra track")
+    monkeypatch.delenv("WANDB_MODE", raising=False)
+    config, loggers = MethodConfig(method="head"), ("tensorboard", "wandb")
+    part = adapt(tower, config, steps=9, seed=1)
+    with pytest.raises(Killed):
+        fit(part, objective(), LOOP, score=kill_at(2), seed=5, folder=tmp_path, loggers=loggers)
+    again = adapt(tower, config, steps=9, seed=1)
+    found = fit(
+        again, objective(), LOOP, score=together, seed=5, folder=tmp_path, loggers=loggers, resume=True
+    )
+    lines = read_curves(tmp_path)
+    board = events.EventAccumulator(str(tmp_path / "tensorboard")).Reload()
+    for name in ("loss", "score"):
+        told = [(row["step"], row[name]) for row in lines if name in row]
+        assert [e.step for e in board.Scalars(name)] == [step for step, _ in told]
+        np.testing.assert_allclose(
+            [e.value for e in board.Scalars(name)], [value for _, value in told], rtol=1e-5
+        )
+    assert [e.step for e in board.Scalars("loss")] == list(range(1, 10))
+    assert board.Scalars("score")[-1].value == pytest.approx(found.scores[-1][1], rel=1e-5)
+    runs = list(tmp_path.glob("wandb/offline-run-*/run-*.wandb"))
+    assert len(runs) == 2
+    assert all(run.stat().st_size > 0 for run in runs)

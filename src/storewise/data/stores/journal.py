@@ -24,6 +24,8 @@ _DECISIONS = {
     "step": pl.String,
     "guard_rail": pl.String,
     "items": pl.String,
+    "experiment": pl.String,
+    "variant": pl.String,
 }
 
 

@@ -170,7 +170,7 @@ class Store:
         """Write decisions in one transaction.
 
         Keys: decision_id, at (datetime), slot, step, items (a list of plain dicts) and, where known,
-        customer_id, session_id, snapshot, guard_rail.
+        customer_id, session_id, snapshot, guard_rail, experiment and variant.
         """
         if not decisions:
             return

@@ -121,6 +121,8 @@ DECISIONS = sa.Table(
     sa.Column("step", sa.Text(), nullable=False),  # of the fallback ladder
     sa.Column("guard_rail", sa.Text()),  # the one that bound the decision, if any
     sa.Column("items", sa.JSON(), nullable=False),  # product_id, position, score, propensity, reason
+    sa.Column("experiment", sa.Text()),
+    sa.Column("variant", sa.Text()),
 )
 # One row a kind of content. Every writer of events bumps its number first: the row lock puts writers in
 # line on databases that have no lock of their own, and readers see by the number that something changed.

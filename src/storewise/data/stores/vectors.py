@@ -70,9 +70,3 @@ class VectorCache:
                     sa.insert(VECTORS),
                     [{"model": model, "content": key, "vector": rows[key]} for key in part],
                 )
-
-    def prune(self, models: Sequence[str]) -> int:
-        """Drop the vectors of every other model; the number of rows dropped."""
-        with self._write() as connection:
-            done = connection.execute(sa.delete(VECTORS).where(VECTORS.c.model.not_in(list(models))))
-            return int(done.rowcount)

@@ -6,6 +6,7 @@ import difflib
 
 from storewise.core.errors import UnknownName
 from storewise.engine.protocols.attributes import Attributes
+from storewise.engine.protocols.bandits import Bandits
 from storewise.engine.protocols.base import Fold, Question, RankingProtocol
 from storewise.engine.protocols.cold_items import ColdItems
 from storewise.engine.protocols.compression import Compression
@@ -17,13 +18,16 @@ from storewise.engine.protocols.item_stratified import ItemStratified
 from storewise.engine.protocols.labels import Labels
 from storewise.engine.protocols.leave_last_out import LeaveLastOut
 from storewise.engine.protocols.lists import Lists
+from storewise.engine.protocols.off_policy import OffPolicy
 from storewise.engine.protocols.prediction_ablation import PredictionAblation
+from storewise.engine.protocols.ranking import Ranking
 from storewise.engine.protocols.rating_folds import RatingFolds
 from storewise.engine.protocols.search import Search
 from storewise.engine.protocols.shop import ShopByTime
 from storewise.engine.protocols.table import Table
 from storewise.engine.protocols.tagging import Tagging
 from storewise.engine.protocols.text_ranking import TextRanking
+from storewise.engine.protocols.uplift import Uplift
 from storewise.engine.protocols.user_shares import UserShares
 from storewise.engine.protocols.warm_text import WarmText
 
@@ -44,16 +48,20 @@ STUDIES: dict[str, Study] = {
     for study in (
         RatingFolds(),
         Attributes(),
+        Bandits(),
         ColdItems(),
         Compression(),
         FunnelStudy(),
         GraphLinks(),
         Labels(),
+        OffPolicy(),
+        Ranking(),
         PredictionAblation(),
         Search(),
         Table(),
         Tagging(),
         TextRanking(),
+        Uplift(),
         WarmText(),
     )
 }

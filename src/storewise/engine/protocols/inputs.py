@@ -23,6 +23,13 @@ class Inputs:
     images: Path | None = None
     label: str | None = None
     split: str | None = None
+    treatment: str | None = None
+    outcome: str | None = None
+    control: str | None = None
+    exclude: str | None = None
+    log: Path | None = None
+    policy: Path | None = None
+    columns: str | None = None
     time: str | None = None
     group: str | None = None
     text: str | None = None
@@ -48,8 +55,8 @@ class Inputs:
             )
         return found
 
-    def named(self, option: str) -> str:
-        """The value of an option that names a column and that a protocol cannot do without.
+    def column(self, option: str) -> str:
+        """The column that an option names, where the protocol cannot do without.
 
         Raises:
             ConfigError: when it was not given.

@@ -79,7 +79,7 @@ class Table:
             UnknownName: for a model that does not exist.
         """
         path = inputs.path("data")
-        label = inputs.named("label")
+        label = inputs.column("label")
         with step(progress, f"reading {path.name}"):
             table = with_label(read_table(path), label, where=path.name)
         task = prepare(table, inputs, seed=seed)

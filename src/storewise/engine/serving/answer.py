@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from storewise.engine.recommend import Answer
-from storewise.engine.serving.reasons import Language, render
+from storewise.engine.recommend import Answer, Item
+from storewise.engine.serving.reasons import Language, moved, render
 from storewise.understand.rules import say
 
 
 def payload(answer: Answer, language: Language = "en") -> dict[str, Any]:
     """The list with each product's facts and its reason in words; see docs/api.md."""
-    catalogue = answer.snapshot.catalogue
-    items = []
-    for position, item in enumerate(answer.items):
-        reason = item.reason
-        about = {
-            "kind": reason.kind,
-            "product_id": catalogue.ids[reason.product] if reason.product is not None else None,
-            "value": reason.value,
-            "text": render(reason, catalogue, language),
-        }
-        place = {"position": position, "score": item.score, "source": item.source, "reason": about}
-        items.append(catalogue.payload(item.product) | place)
-    return {
+    found: dict[str, Any] = {
         "decision_id": answer.decision_id,
         "snapshot": answer.snapshot.id,
         "slot": answer.ask.slot,
@@ -38,5 +27,45 @@ def payload(answer: Answer, language: Language = "en") -> dict[str, Any]:
             }
             for one in answer.rules
         ],
-        "items": items,
+        "items": _items(answer, answer.items, language),
+        **_experiment(answer),
     }
+    if answer.ask.explain:
+        found["retrieved"] = _items(answer, answer.retrieved or answer.items, language)
+        found["ranker"] = answer.snapshot.second.name if answer.snapshot.second is not None else None
+    return found
+
+
+def _items(answer: Answer, items: Sequence[Item], language: Language) -> list[dict[str, Any]]:
+    catalogue = answer.snapshot.catalogue
+    found = []
+    for position, item in enumerate(items):
+        reason = item.reason
+        about = {
+            "kind": reason.kind,
+            "product_id": catalogue.ids[reason.product] if reason.product is not None else None,
+            "value": reason.value,
+            "text": render(reason, catalogue, language),
+        }
+        place: dict[str, Any] = {
+            "position": position,
+            "score": item.score,
+            "source": item.source,
+            "reason": about,
+        }
+        if item.p_purchase == item.p_purchase:
+            place["p_purchase"] = item.p_purchase
+        if item.moves:
+            place["moved"] = [moved(move, language) for move in item.moves]
+        if item.propensity < 1.0:
+            place["propensity"] = item.propensity
+        found.append(catalogue.payload(item.product) | place)
+    return found
+
+
+def _experiment(answer: Answer) -> dict[str, Any]:
+    """Nothing where no experiment runs, so that answers stay as they were."""
+    experiment = answer.snapshot.pipeline.experiment
+    if experiment is None:
+        return {}
+    return {"experiment": {"name": experiment.name, "variant": answer.variant}}

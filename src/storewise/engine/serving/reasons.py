@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from storewise.engine.serving.catalogue import Catalogue
 from storewise.recommend.request import Reason
+from storewise.recommend.rerank.base import Move
 
 Language = Literal["en", "zh"]
 
@@ -26,6 +27,12 @@ _WORDS: dict[Language, dict[str, str]] = {
         "taste": "Fits your taste, near “{product}”",
         "taste?": "Fits your taste",
         "fallback": "Popular in this shop",
+        "trending?": "Selling more than before",
+        "season?": "In season: this time last year it sold more",
+        "price?": "Priced as you usually buy",
+        "like_basket?": "Like products you bought",
+        "habit": "{value:.0%} of what you buy is of this {text}",
+        "habit?": "Of a kind you often buy",
     },
     "zh": {
         "bought_with": "常与“{product}”一起购买",
@@ -43,6 +50,12 @@ _WORDS: dict[Language, dict[str, str]] = {
         "taste": "符合您的口味，接近“{product}”",
         "taste?": "符合您的口味",
         "fallback": "本店热销",
+        "trending?": "销量上升",
+        "season?": "应季：去年此时销量上升",
+        "price?": "符合您常买的价位",
+        "like_basket?": "与您买过的商品相似",
+        "habit": "您购买的商品中有 {value:.0%} 属于该{text}",
+        "habit?": "您常买的类型",
     },
 }
 
@@ -70,6 +83,26 @@ def render(reason: Reason, catalogue: Catalogue, language: Language = "en") -> s
     template = words[reason.kind if told is not None or reason.kind == "fallback" else f"{reason.kind}?"]
     title = catalogue.titles[reason.product] if reason.product is not None else ""
     return template.format(product=title, value=reason.value or 0.0, text=reason.text or "")
+
+
+_MOVES: dict[Language, tuple[str, str]] = {
+    "en": (
+        "Moved from place {before} to {after} by “{rule}”",
+        "From place {before} to {after}: made room for “{rule}”",
+    ),
+    "zh": ("被“{rule}”从第 {before} 位移到第 {after} 位", "因“{rule}”从第 {before} 位移到第 {after} 位"),
+}
+
+
+def moved(move: Move, language: Language = "en") -> dict[str, Any]:
+    """A rule that moved an item, in plain values and in words; places count from 1.
+
+    >>> moved(Move("diversity", 4, 1))["text"]
+    'Moved from place 5 to 2 by “diversity”'
+    """
+    places = {"before": move.before + 1, "after": move.after + 1}
+    text = _MOVES[language][move.made_room].format(rule=move.rule, **places)
+    return {"rule": move.rule, **places, "made_room": move.made_room, "text": text}
 
 
 def language(wanted: str | None, accept: str | None) -> Language:

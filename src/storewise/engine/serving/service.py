@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 import polars as pl
 
-from storewise.core.clock import Clock, system_clock
+from storewise.core.clock import Clock, seconds, system_clock
 from storewise.core.errors import StateError
 from storewise.core.registry import Registry
 from storewise.data.privacy import Pseudonyms
@@ -22,8 +22,10 @@ from storewise.engine.published import Manifest, read_pointer, read_snapshot
 from storewise.engine.recommend import Answer, Ask, Recommender
 from storewise.engine.registry import registry as all_components
 from storewise.engine.serving.current import Current
+from storewise.engine.serving.customers import customer_facts
 from storewise.engine.serving.events import Batch, Border, live_row
-from storewise.engine.serving.live import Live
+from storewise.engine.serving.exposures import Exposures
+from storewise.engine.serving.live import Live, customer_key, session_key
 from storewise.engine.serving.shoppers import Keyed, Shoppers
 from storewise.engine.serving.snapshot import RECENT_S, Snapshot, load, moment
 from storewise.engine.serving.writer import Writer
@@ -33,8 +35,9 @@ def load_manifest(store: Store, manifest: Manifest, registry: Registry) -> Snaps
     """A snapshot joined with the store's present catalogue, stock and histories."""
     behaviour = dataset(store, until=moment(manifest.watermark))
     return load(
-        store.folder, manifest, behaviour, registry, stock=store.stock(), private=private_customers(store)
-    )
+        store.folder, manifest, behaviour, registry, stock=store.stock(), private=private_customers(store),
+        customers=customer_facts(store.customers()),
+    )  # fmt: skip
 
 
 def load_published(store: Store, registry: Registry) -> Snapshot:
@@ -113,9 +116,11 @@ class Service:
             store.folder, self._load, refresh=self._refresh, on_swap=self._swap, every_s=poll_s
         )
         self.writer = Writer(append=self._append, record=self._record)
+        self.exposures = Exposures(self.live)
         self.recommend = Recommender(
-            self.current, live=self.live, clock=self.clock, record=self.writer.decision
-        )
+            self.current, live=self.live, clock=self.clock, record=self.writer.decision,
+            exposures=self.exposures,
+        )  # fmt: skip
 
     @classmethod
     def open(cls, folder: Path, **options: Any) -> Service:
@@ -202,6 +207,8 @@ class Service:
         none falls between the reading and the replacing; lists are served all the time."""
         with self._live_lock:
             self.live.replace(live_row(row) for row in untrained_events(self.store, snapshot))
+        if snapshot.exposure_days:
+            remember_decisions(self.exposures, self.store, self.clock(), snapshot.exposure_days)
 
     def _refresh(self, snapshot: Snapshot) -> Snapshot | None:
         """New prices, stock, products and events after an ingest into the same shop."""
@@ -230,6 +237,24 @@ def untrained_events(store: Store, snapshot: Snapshot) -> Iterator[dict[str, Any
     return events.filter(somebody & ~held).iter_rows(named=True)
 
 
+def remember_decisions(exposures: Exposures, store: Store, now: datetime, days: float) -> None:
+    """Lists that were served before this process began, for frequency caps."""
+    exposures.clear()
+    logged = store.decisions(since=now - timedelta(days=days))
+    columns = ("at", "customer_id", "session_id", "items")
+    for at, customer, session, items in logged.select(columns).iter_rows():
+        if customer is None and session is None:
+            continue
+        key = customer_key(customer) if customer is not None else session_key(session)
+        exposures.put(key, seconds(at), tuple(item["product_id"] for item in orjson.loads(items)))
+
+
+def experiment_of(answer: Answer) -> str | None:
+    """The experiment that the answer is part of."""
+    experiment = answer.snapshot.pipeline.experiment
+    return experiment.name if experiment is not None and answer.variant is not None else None
+
+
 def decision_row(answer: Answer) -> dict[str, Any]:
     """A decision as the log keeps it."""
     ids = answer.snapshot.catalogue.ids
@@ -242,12 +267,14 @@ def decision_row(answer: Answer) -> dict[str, Any]:
         "snapshot": answer.snapshot.id,
         "step": answer.step,
         "guard_rail": answer.guard_rail,
+        "experiment": experiment_of(answer),
+        "variant": answer.variant,
         "items": [
             {
                 "product_id": ids[item.product],
                 "position": position,
                 "score": item.score,
-                "propensity": 1.0,
+                "propensity": item.propensity,
                 "source": item.source,
                 "reason": item.reason.kind,
             }

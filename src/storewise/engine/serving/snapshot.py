@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +20,24 @@ from storewise.core.errors import ArtifactError
 from storewise.core.registry import Registry
 from storewise.data.dataset import Dataset
 from storewise.data.interactions import Histories, Interactions
+from storewise.engine.experiment.variants import effective
 from storewise.engine.graph import graph_of
 from storewise.engine.pipeline import Pipeline
 from storewise.engine.published import ARTIFACTS, Manifest
+from storewise.engine.registry import registry as all_components
 from storewise.engine.serving.catalogue import Catalogue
 from storewise.engine.serving.content import Content
+from storewise.engine.serving.customers import CustomerFacts
+from storewise.engine.serving.explorer import Explorer
+from storewise.engine.serving.rerankers import rerankers_of
 from storewise.engine.serving.rules import compiled
 from storewise.engine.serving.search_index import SEARCH, searcher_of
-from storewise.recommend.eligibility import Eligibility
+from storewise.engine.serving.second_stage import RANKER, SecondStage, restore_second_stage
+from storewise.engine.serving.shelf import Shelf
+from storewise.recommend.eligibility import Eligibility, ShopperRules
+from storewise.recommend.rank.objective import Objective
 from storewise.recommend.related import Related
+from storewise.recommend.rerank.base import Reranker
 from storewise.recommend.retrieve.base import Retriever
 from storewise.recommend.search.searcher import Searcher
 from storewise.understand.attributes.value import from_frame
@@ -49,7 +59,8 @@ class Snapshot:
     ``customer_index``: pseudonym → index in ``histories``; indices from ``n_trained`` on are customers whom
     training has not seen. ``private``: pseudonyms without consent to a personal list. ``content``: what products
     are like, None where nothing read them.
-    ``graph``: None in snapshots that were trained without one; ``rules``: None where the pipeline has none.
+    ``second``: candidates and their ranker, None where the retrieved order serves. ``customers``: what hard rules ask
+    of them. ``graph``: None in snapshots that were trained without one; ``rules``: None where the pipeline has none.
     """
 
     id: str
@@ -71,6 +82,38 @@ class Snapshot:
     content: Content | None = None
     graph: Graph | None = None
     rules: CompiledRules | None = None
+    second: SecondStage | None = None
+    shelf: Shelf | None = None
+    shopper_rules: ShopperRules | None = None
+    rerankers: tuple[Reranker[Any], ...] = ()
+    explorer: Explorer | None = None
+    customers: Mapping[str, CustomerFacts] = field(default_factory=dict)
+
+    @property
+    def objective(self) -> Objective | None:
+        """What a place is for, None where that is relevance alone."""
+        weight = self.pipeline.objective.value
+        return None if not weight or self.shelf is None else Objective(weight, self.shelf.margins_minor)
+
+    @property
+    def exposure_days(self) -> float:
+        """How far back frequency caps look, 0 without one."""
+        return max((float(getattr(one.config, "days", 0.0)) for one in self.rerankers), default=0.0)
+
+    @cached_property
+    def variants(self) -> Mapping[str, Snapshot]:
+        """Variant of the pipeline's experiment → this snapshot with its changes; empty without one."""
+        return {
+            name: replace(
+                self,
+                pipeline=pipeline,
+                eligibility=_rules(pipeline, self.catalogue),
+                shopper_rules=ShopperRules(self.catalogue, pipeline.eligibility),
+                explorer=Explorer.of(pipeline, all_components()),
+                second=None if pipeline.rank.use == "never" else self.second,
+            )
+            for name, pipeline in effective(self.pipeline).items()
+        }
 
     @property
     def watermark(self) -> float:
@@ -90,7 +133,16 @@ class Snapshot:
         """The same snapshot with today's prices, stock and active products."""
         catalogue = self.catalogue.refreshed(products, stock)
         rules = compiled(self.pipeline, catalogue, self.graph)
-        return replace(self, catalogue=catalogue, eligibility=_rules(self.pipeline, catalogue), rules=rules)
+        found = replace(self, catalogue=catalogue, eligibility=_rules(self.pipeline, catalogue), rules=rules)
+        return found.stocked(stock)
+
+    def stocked(self, stock: pl.DataFrame | None) -> Snapshot:
+        """With what ranking and rerankers ask of today's catalogue and stock."""
+        shelf = Shelf.of(self.catalogue, stock, None if self.content is None else self.content.vectors)
+        return replace(
+            self, shelf=shelf, shopper_rules=ShopperRules(self.catalogue, self.pipeline.eligibility),
+            rerankers=rerankers_of(self.pipeline, shelf),
+        )  # fmt: skip
 
 
 def catalogue_artifact(dataset: Dataset, facts: Mapping[str, Any]) -> Artifact:
@@ -132,6 +184,7 @@ def load(
     *,
     stock: pl.DataFrame | None = None,
     private: frozenset[str] = frozenset(),
+    customers: Mapping[str, CustomerFacts] | None = None,
 ) -> Snapshot:
     """Read the artifacts of a snapshot, check every hash, and join them with the shop's present histories.
 
@@ -161,11 +214,17 @@ def load(
     content = Content.of(found[CONTENT], registry) if CONTENT in found else None
     vectors, floor = (None, -1.0) if content is None else (content.text, content.noise)
     searcher = searcher_of(found.get(SEARCH), catalogue, vectors, floor)
+    second = None
+    if RANKER in found:
+        second = restore_second_stage(
+            found[RANKER], registry, served=retriever, served_name=name, popular=popular
+        )
     return Snapshot(
         manifest.id, pipeline, manifest, name, retriever, catalogue, _rules(pipeline, catalogue), popular,
         popularity, similar, together, len(trained), histories, customer_index, searcher, private, content,
-        graph, compiled(pipeline, catalogue, graph),
-    )  # fmt: skip
+        graph, compiled(pipeline, catalogue, graph), second, customers=customers or {},
+        explorer=Explorer.of(pipeline, registry),
+    ).stocked(stock)  # fmt: skip
 
 
 def moment(at: float) -> datetime:

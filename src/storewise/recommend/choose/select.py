@@ -7,8 +7,8 @@ taken; a clever one must beat popularity by more than chance.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -18,22 +18,28 @@ from storewise.core.progress import Progress, Silent, step
 from storewise.core.registry import Registry
 from storewise.core.rng import derive_seed, spawn
 from storewise.data.dataset import Dataset
+from storewise.data.interactions import Interactions
 from storewise.metrics.intervals import Interval, paired_difference
 from storewise.recommend.choose.blend import Pool, cross_fitted, learn
 from storewise.recommend.choose.judge import Judge
+from storewise.recommend.choose.networks import SASREC, TWO_TOWER, continued, holds, networks_for
 from storewise.recommend.choose.spaces import has_clock
 from storewise.recommend.choose.task import Task
 from storewise.recommend.choose.tune import Choice, Workshop, tune
 from storewise.recommend.retrieve import COMPONENTS
 from storewise.recommend.retrieve.base import Retriever
+from storewise.recommend.retrieve.deep.neural import Neural
 from storewise.recommend.retrieve.fusion import Fusion, FusionConfig, Member
 
 POPULAR, REPEAT, FUSION = "retrieve.popular.v1", "retrieve.repeat.v1", "retrieve.fusion.v1"
 KNN, USER_KNN = "retrieve.item_knn.v1", "retrieve.user_knn.v1"
 EASE, IALS = "retrieve.ease.v1", "retrieve.ials.v1"
-CONTENT = "retrieve.content.v1"
+CONTENT, GRAPH = "retrieve.content.v1", "retrieve.graph_filter.v1"
 
-SHARES = {KNN: 0.36, IALS: 0.24, EASE: 0.18, USER_KNN: 0.12, CONTENT: 0.06, REPEAT: 0.03, POPULAR: 0.03}
+SHARES = {
+    KNN: 0.36, IALS: 0.24, EASE: 0.18, USER_KNN: 0.12, CONTENT: 0.06, REPEAT: 0.03, POPULAR: 0.03,
+    GRAPH: 0.15, SASREC: 0.9, TWO_TOWER: 0.3,
+}  # fmt: skip
 """Parts of the time for trying; another retriever gets 0.12, fusing what is left."""
 
 FEW_SHOPPERS, FEW_EVENTS = 30, 300
@@ -49,11 +55,14 @@ CELLS = 120_000_000
 @dataclass(frozen=True)
 class Selection:
     """``choices``: each retriever with its chosen config, best first; ``selected``: the name of the one to
-    serve; ``reason``: why, in a sentence or two."""
+    serve; ``reason``: why, in a sentence or two. ``trained``: the networks that tuning made, by name, and
+    ``learned`` the behaviour they have seen."""
 
     choices: tuple[Choice, ...]
     selected: str
     reason: str
+    trained: Mapping[str, Neural[Any]] = field(default_factory=dict)
+    learned: Interactions | None = None
 
     def refit(
         self,
@@ -65,9 +74,12 @@ class Selection:
     ) -> dict[str, Retriever[Any]]:
         """Train the chosen configs (of ``names``, default all) on a data set; name → trained retriever.
 
-        Members of a fusion that are asked for themselves too are trained once.
+        Members of a fusion that are asked for themselves too are trained once. A network goes on from the
+        weights of tuning where the data set holds all that they were made of; elsewhere (other folds) that
+        would leak, and it is trained from nothing.
         """
         registry = Registry(COMPONENTS, plugins=True)
+        may_continue = bool(self.trained) and self.learned is not None and holds(dataset, self.learned)
         made: dict[str, Retriever[Any]] = {}
 
         def train(name: str, config: dict[str, Any]) -> Retriever[Any]:
@@ -77,6 +89,8 @@ class Selection:
                 assert isinstance(model, Retriever)
                 if isinstance(model, Fusion):
                     model.take([train(part.use, dict(part.config)) for part in model.config.members])
+                elif isinstance(model, Neural) and may_continue and name in self.trained:
+                    model = continued(self.trained[name], model, dataset, seed, progress)
                 else:
                     model.train(dataset, rng=spawn(seed, name), progress=progress)
                 made[key] = model
@@ -105,7 +119,7 @@ def select(
     if candidates is not None and not candidates:
         raise ConfigError("No candidate is named.", next_step="Name one, or leave them out for automatic.")
     started = time.perf_counter()
-    names, why = automatic(train, validation) if candidates is None else (list(candidates), "")
+    names, why = automatic(train, validation, budget_s) if candidates is None else (list(candidates), "")
     most = int(np.clip(CELLS // max(train.n_products, 1), 500, 8_000))
     judge = Judge(validation, most=most, rng=spawn(seed, "validation shoppers"))
     registry = Registry(COMPONENTS, plugins=True)
@@ -122,12 +136,13 @@ def select(
         left = budget_s - (time.perf_counter() - started)
         fused, gain = fuse(choices, shop, budget_s=max(left, 0.1 * budget_s))
         if fused is not None and gain is not None:
-            return _decide([*choices, fused], shop, why, gain)
-    return _decide(choices, shop, why)
+            return _with_networks(_decide([*choices, fused], shop, why, gain), shop)
+    return _with_networks(_decide(choices, shop, why), shop)
 
 
-def automatic(train: Dataset, validation: Task) -> tuple[list[str], str]:
-    """Which retrievers the data can support, and a sentence where they cannot support all."""
+def automatic(train: Dataset, validation: Task, budget_s: float = 0.0) -> tuple[list[str], str]:
+    """Which retrievers the data and the time can support, and a sentence where they cannot support all.
+    Without a budget no network is named."""
     events, shoppers = len(train.interactions), len(validation)
     size = f"{events:,} events and {shoppers:,} shoppers to validate on"
     if shoppers < FEW_SHOPPERS or events < FEW_EVENTS:
@@ -139,7 +154,15 @@ def automatic(train: Dataset, validation: Task) -> tuple[list[str], str]:
         why = f"With {train.n_products:,} products only models that answer from a few of them were tried."
         return [POPULAR, *repeats, KNN, EASE, FUSION], why
     content = [] if train.content is None else [CONTENT]
-    return [POPULAR, *repeats, KNN, IALS, EASE, USER_KNN, *content, FUSION], ""
+    classic = [POPULAR, *repeats, KNN, IALS, EASE, GRAPH, USER_KNN, *content]
+    shares = {name: _shares([*classic, name])[name] * budget_s for name in (SASREC, TWO_TOWER)}
+    networks, why = networks_for(train, len(validation), shares) if budget_s > 0 else ([], "")
+    return [*classic, *networks, FUSION], why
+
+
+def _with_networks(found: Selection, shop: Workshop) -> Selection:
+    networks = {name: model for name, model in shop.trained.items() if isinstance(model, Neural)}
+    return replace(found, trained=networks, learned=shop.dataset.interactions)
 
 
 def fuse(

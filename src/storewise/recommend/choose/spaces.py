@@ -134,6 +134,49 @@ def content(trial: Trial, dataset: Dataset) -> Values:
     } | _recency(trial, dataset)
 
 
+def graph_filter(trial: Trial, dataset: Dataset) -> Values:
+    return (
+        {
+            "embedding_size": trial.suggest_categorical("embedding_size", [64, 256]),
+            "customer_power": trial.suggest_float("customer_power", 0.0, 1.0, step=0.25),
+            "source_power": trial.suggest_float("source_power", 0.0, 1.0),
+            "target_power": trial.suggest_float("target_power", 0.0, 0.8),
+            "smooth": trial.suggest_float("smooth", 0.01, 3.0, log=True),
+            "sharpness": trial.suggest_float("sharpness", 0.0, 2.0),
+        }
+        | _recency(trial, dataset)
+        | _window(trial, dataset)
+    )
+
+
+def sasrec(trial: Trial, dataset: Dataset) -> Values:
+    return {
+        "embedding_size": trial.suggest_categorical("embedding_size", [64, 128]),
+        "dropout": trial.suggest_float("dropout", 0.2, 0.6, step=0.1),
+        "learning_rate": trial.suggest_float("learning_rate", 5e-4, 4e-3, log=True),
+    } | NETWORK
+
+
+def gru4rec(trial: Trial, dataset: Dataset) -> Values:
+    return sasrec(trial, dataset)
+
+
+def two_tower(trial: Trial, dataset: Dataset) -> Values:
+    found: Values = {}
+    if dataset.interactions.ordered:
+        found["decay"] = trial.suggest_float("decay", 1e-3, 2.0, log=True)
+    if dataset.content is not None:
+        found["id_dropout"] = trial.suggest_float("id_dropout", 0.0, 0.6, step=0.1)
+    return {
+        "embedding_size": trial.suggest_categorical("embedding_size", [64, 128]),
+        "temperature": trial.suggest_float("temperature", 0.05, 0.2, log=True),
+        "learning_rate": trial.suggest_float("learning_rate", 5e-4, 4e-3, log=True),
+    } | found | NETWORK  # fmt: skip
+
+
+NETWORK: Values = {"batch_size": 128, "patience": 6}
+"""Of every network's trials."""
+
 SPACES: Mapping[str, Callable[[Trial, Dataset], Values]] = {
     "retrieve.item_knn.v1": item_knn,
     "retrieve.ials.v1": ials,
@@ -143,6 +186,10 @@ SPACES: Mapping[str, Callable[[Trial, Dataset], Values]] = {
     "retrieve.bpr.v1": bpr,
     "retrieve.popular.v1": popular,
     "retrieve.repeat.v1": repeat,
+    "retrieve.graph_filter.v1": graph_filter,
+    "retrieve.sasrec.v1": sasrec,
+    "retrieve.gru4rec.v1": gru4rec,
+    "retrieve.two_tower.v1": two_tower,
 }
 
 STARTS: Mapping[str, tuple[Values, ...]] = {
@@ -177,6 +224,17 @@ STARTS: Mapping[str, tuple[Values, ...]] = {
     "retrieve.content.v1": (
         {"temperature": 0.1, "rarity": 0.25, "decay": 0.05, "by_time": False},
         {"temperature": None, "rarity": 0.25, "decay": 1e-3, "by_time": True, "half_life_days": 90.0},
+    ),
+    "retrieve.graph_filter.v1": (
+        {"embedding_size": 256, "customer_power": 0.5, "source_power": 0.5, "target_power": 0.4, "smooth": 1.0,
+         "sharpness": 0.5, "decay": 0.7, "by_time": False, "window_days": 0},
+        {"embedding_size": 256, "customer_power": 0.5, "source_power": 0.4, "target_power": 0.3, "smooth": 1.0,
+         "sharpness": 0.5, "decay": 0.1, "by_time": False, "window_days": 0},
+    ),
+    "retrieve.sasrec.v1": ({"embedding_size": 64, "dropout": 0.5, "learning_rate": 2e-3},),
+    "retrieve.gru4rec.v1": ({"embedding_size": 64, "dropout": 0.4, "learning_rate": 2e-3},),
+    "retrieve.two_tower.v1": (
+        {"embedding_size": 64, "temperature": 0.1, "learning_rate": 1e-3, "decay": 0.2, "id_dropout": 0.2},
     ),
     "retrieve.popular.v1": ({"half_life_days": 1_000.0, "category_weight": 0.01},),
     "retrieve.repeat.v1": ({"horizon_days": 14.0, "prior_gaps": 2.0},),

@@ -17,7 +17,10 @@ from storewise.recommend.choose.judge import Judge
 from storewise.recommend.choose.spaces import SPACES, STARTS
 from storewise.recommend.retrieve.base import Retriever
 from storewise.recommend.retrieve.co_counts import CoCounts
+from storewise.recommend.retrieve.deep.neural import Neural
+from storewise.recommend.retrieve.deep.training import Training
 from storewise.recommend.retrieve.ease import Ease
+from storewise.recommend.retrieve.graph_filter import Graph, GraphFilter
 from storewise.recommend.retrieve.item_knn import ItemKnn
 
 if TYPE_CHECKING:
@@ -57,6 +60,7 @@ class Workshop:
 
     def __post_init__(self) -> None:
         self._counts: dict[float | None, CoCounts] = {}
+        self._graph: tuple[float | None, Graph] | None = None
 
     def counts(self, window_days: float | None) -> CoCounts:
         """The counts of a window; those of two windows at a time are kept."""
@@ -66,14 +70,29 @@ class Workshop:
             self._counts[window_days] = CoCounts(self.dataset.interactions.latest(window_days))
         return self._counts[window_days]
 
-    def train(self, name: str, config: Mapping[str, Any], *, final: bool = False) -> Retriever[Any]:
-        """A trained model; trials keep all neighbours, the final one is what ``train`` would give."""
+    def graph(self, window_days: float | None) -> Graph:
+        """The product graph of a window; the last one is kept."""
+        if self._graph is None or self._graph[0] != window_days:
+            self._graph = (window_days, Graph(self.dataset.interactions.latest(window_days)))
+        return self._graph[1]
+
+    def train(
+        self, name: str, config: Mapping[str, Any], *, final: bool = False, budget_s: float | None = None
+    ) -> Retriever[Any]:
+        """A trained model; trials keep all neighbours, the final one is what ``train`` would give. A network
+        stops by the judge, in ``budget_s`` at the latest, and its config then says after how many epochs."""
         model = self.registry.create(name, config)
         assert isinstance(model, Retriever)
         if isinstance(model, ItemKnn):
             model.fit(self.counts(model.config.window_days), prune=final)
         elif isinstance(model, Ease):
             model.fit(self.counts(model.config.window_days))
+        elif isinstance(model, GraphFilter):
+            model.fit(self.graph(model.config.window_days), rng=spawn(self.seed, name))
+        elif isinstance(model, Neural):
+            options = Training(watch=self.judge.value, budget_s=budget_s)
+            model.train(self.dataset, rng=spawn(self.seed, name), progress=self.progress, options=options)
+            model.config = model.config.model_copy(update={"epochs": model.epochs_done, "patience": 0})
         else:
             model.train(self.dataset, rng=spawn(self.seed, name))
         return model
@@ -120,7 +139,7 @@ def _search(study: Study, name: str, shop: Workshop, until: float, most: int) ->
         nonlocal best
         config = SPACES[name](trial, shop.dataset)
         trial.set_user_attr("config", config)
-        model = shop.train(name, config)
+        model = shop.train(name, config, budget_s=until - time.perf_counter())
         value = shop.judge.value(model)
         if value > best:
             best, shop.trained[name] = value, model

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from statistics import NormalDist
 
 import numpy as np
 import numpy.typing as npt
@@ -140,8 +141,18 @@ def _near(meaning: Floats) -> npt.NDArray[np.bool_]:
     spread = float(meaning.std())
     if spread < 1e-6:
         return np.zeros(len(meaning), bool)
-    found: npt.NDArray[np.bool_] = (meaning - meaning.mean()) / spread >= NEAR
+    found: npt.NDArray[np.bool_] = (meaning - meaning.mean()) / spread >= near_border(len(meaning))
     return found
+
+
+def near_border(n_products: int) -> float:
+    """Standard deviations that one of ``n_products`` passes by chance, ``NEAR`` at most: a handful of products cannot
+    be three standard deviations away from their own mean.
+
+    >>> round(near_border(30), 2), near_border(10_000)
+    (1.83, 3.0)
+    """
+    return min(NEAR, NormalDist().inv_cdf(1 - 1 / max(n_products, 2)))
 
 
 def _top(scores: Floats, n: int) -> npt.NDArray[np.int64]:

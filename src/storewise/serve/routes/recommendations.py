@@ -36,6 +36,11 @@ class Wanted(Config):
     exclude: Annotated[tuple[Id, ...], Field(max_length=200)] = ()
     in_stock: bool = Field(default=False, description="only products known to be in stock")
     personal: bool = Field(default=True, description="false: use nothing known of this shopper")
+    country: Id | None = Field(
+        default=None, description="where the shopper is; default: as the shop knows it"
+    )
+    deadline_ms: float | None = Field(default=None, gt=0, le=60_000, description="time for the answer")
+    explain: bool = Field(default=False, description="the retrieved order beside the shown one")
     lang: Literal["en", "zh"] | None = None
 
 
@@ -80,5 +85,6 @@ def _ask(query: Wanted, service: Service) -> Ask:
     return Ask(
         ids.customer(query.customer) if query.customer is not None else None,
         ids.session(query.session) if query.session is not None else None,
-        query.product, query.slot, query.n, filters, query.exclude, query.personal,
+        query.product, query.slot, query.n, filters, query.exclude, query.personal, query.country,
+        query.deadline_ms, query.explain,
     )  # fmt: skip

@@ -119,6 +119,11 @@ export const similar = (productId, signal) => get(`/v1/products/${id(productId)}
 export const boughtTogether = (productId, signal) => get(`/v1/products/${id(productId)}/bought-together`, { n: 8 }, signal);
 export const neighbourhood = (productId, signal) => get(`/v1/products/${id(productId)}/graph`, { n: 6 }, signal);
 export const snapshot = (signal) => get("/v1/snapshot", {}, signal);
+export const experiments = async (signal) => (await get("/v1/experiments", {}, signal)).experiments ?? [];
+export const predictions = (shopper, signal) => get("/v1/predictions", who(shopper), signal);
+
+/** Whether the serving snapshot has a part: what it lacks is not asked for. */
+export const serves = async (part, signal) => part in ((await snapshot(signal)).artifacts ?? {});
 export const alive = () => get("/healthz");
 
 /** Ingests, newest first, each with what became of its rows and with the rows that were left out. */
@@ -138,12 +143,12 @@ export async function categories(signal) {
   return items.filter((one) => one.category);
 }
 
-/** Evaluation and benchmarks as one list of reports of one shape. */
+/** Evaluation and benchmarks as one list of reports of one shape, what is known of the predictions, and the dial. */
 export async function evaluation(signal) {
   const own = await get("/v1/evaluation", {}, signal);
   const reports = (own.benchmarks ?? []).map((one) => ({ ...one, rows: (one.rows ?? []).map(row) }));
   if (own.rows?.length) reports.unshift({ ...own, own: true, metric: chosenBy(own), split: split(own.split), rows: own.rows.map(row) });
-  return reports;
+  return { reports, predictions: own.predictions ?? {}, dial: own.pareto ?? [] };
 }
 
 /** The measure that chose the model, as the rows call it. */

@@ -2,6 +2,9 @@
 
 import * as api from "./api.js";
 import { h, put } from "./dom.js";
+import { dialSection } from "./dial.js";
+import { experimentsSection } from "./experiments.js";
+import { forecastsSection } from "./forecasts.js";
 import { day, number, t, tOr } from "./i18n.js";
 import { forest } from "./plot.js";
 import { command, empty, problem, waiting } from "./states.js";
@@ -18,16 +21,28 @@ let chosenMetric = null;
 export function mount(main) {
   const life = new AbortController();
   const body = h("div", {}, waiting("report", 3));
-  put(main, h("section", { class: "report" }, h("h1", {}, t("eval.title")), h("p", { class: "lead" }, t("eval.intro")), body));
+  const parts = h("div", {});
+  const tests = h("div", {});
+  put(main, h("section", { class: "report" }, h("h1", {}, t("eval.title")), h("p", { class: "lead" }, t("eval.intro")), body, parts, tests));
   load();
 
   async function load() {
     try {
-      const reports = await api.evaluation(life.signal);
+      const { reports, predictions, dial } = await api.evaluation(life.signal);
+      put(parts, forecastsSection(predictions), dialSection(dial));
       if (reports.some((one) => one.rows.length)) render(body, reports);
       else put(body, empty(t("eval.empty"), t("eval.emptyText"), command("storewise evaluate")));
+      loadTests();
     } catch (error) {
       problem(body, error, load);
+    }
+  }
+
+  async function loadTests() {
+    try {
+      put(tests, experimentsSection(await api.experiments(life.signal)));
+    } catch (error) {
+      problem(tests, error, loadTests);
     }
   }
 

@@ -6,6 +6,7 @@ import { card, isMixed, moveCards, placesOf } from "./card.js";
 import { productFinder } from "./finder.js";
 import { filterBar } from "./filters.js";
 import { calm, milliseconds, t, tOr } from "./i18n.js";
+import { rankedView } from "./ranked.js";
 import { nothingFound, searchBox, understood } from "./search.js";
 import { shortId } from "./shopper.js";
 import { empty, problem, waiting } from "./states.js";
@@ -27,6 +28,7 @@ export function listPanel({ act, open, signal }) {
   const grid = h("div", { class: "grid", id: "list-grid" });
   const search = searchBox({ changed: () => turn() });
   const lead = h("p", { class: "quiet" }, t("list.act"));
+  const ranked = rankedView({ who: () => ({ shopper, filters: filters.values() }), open, signal });
   const filters = filterBar({ changed: () => load(), signal });
   const element = h(
     "section",
@@ -35,6 +37,7 @@ export function listPanel({ act, open, signal }) {
     h("div", { class: "list-head" }, title, lead),
     filters.element,
     answered,
+    ranked.element,
     note,
     grid,
   );
@@ -102,6 +105,7 @@ export function listPanel({ act, open, signal }) {
     ids = answer.items.map((item) => item.product_id);
     filters.learn(answer.items);
     put(answered, answer.items.length > 0 && answeredBy(answer), rulesNote(answer.rules));
+    ranked.renew();
     if (!ids.length) return put(grid, nothing());
     const change = before && compare(before, ids);
     const mixed = isMixed(answer.items);
@@ -114,6 +118,7 @@ export function listPanel({ act, open, signal }) {
   function renderFound(answer, q) {
     filters.learn(answer.items);
     put(answered, understood(answer));
+    ranked.element.hidden = true;
     const ways = { filtered: filters.active(), clearFilters: () => filters.clear(), clearSearch: () => search.clear() };
     const does = (kind, item) => act(kind, item);
     put(grid, answer.items.length ? answer.items.map((item) => card(item, { act: does, open })) : nothingFound(q, ways));

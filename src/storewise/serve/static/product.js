@@ -9,6 +9,8 @@ import { calm, capital, money, number, t } from "./i18n.js";
 import { problem, waiting } from "./states.js";
 import { tile } from "./tile.js";
 
+const LONG = 100; // characters of a title that is set smaller
+
 export function productDrawer({ act, signal }) {
   const body = h("div", { class: "drawer-body" });
   const back = h("button", { type: "button", class: "round", "aria-label": t("product.back"), title: t("product.back"), onclick: () => goBack() }, icon("back"));
@@ -102,7 +104,7 @@ function facts(one, { mark, note }) {
   return h(
     "div",
     { class: "product-facts" },
-    h("h2", { id: "product-title" }, mark(one.title || one.product_id, "title")),
+    h("h2", { id: "product-title", class: (one.title ?? "").length > LONG ? "long" : "" }, mark(one.title || one.product_id, "title")),
     h("p", { class: "facts" }, h("b", { class: "price" }, money(one.price_minor, one.currency) ?? t("product.noPrice")), one.active === false && h("span", { class: "tag warn" }, t("product.inactive"))),
     h("p", { class: "quiet" }, parts.join(" · ")),
     one.description && h("p", { class: "description" }, mark(one.description, "description")),

@@ -2,6 +2,7 @@
 
 import * as api from "./api.js";
 import { h, put } from "./dom.js";
+import { expectedPanel } from "./expected.js";
 import { historyPanel } from "./history.js";
 import { listPanel } from "./list.js";
 import { productDrawer } from "./product.js";
@@ -17,9 +18,10 @@ export function mount(main, params) {
 
   const who = shopperPanel({ choose, signal });
   const past = historyPanel({ signal, open });
+  const expected = expectedPanel({ signal });
   const list = listPanel({ act, open, signal });
   const drawer = productDrawer({ act, signal });
-  put(main, h("div", { class: "shop" }, who.element, list.element, past.element), drawer.element);
+  put(main, h("div", { class: "shop" }, who.element, list.element, h("div", { class: "side" }, expected.element, past.element)), drawer.element);
 
   const asked = fromAddress(params) ?? last;
   who.start(asked);
@@ -31,6 +33,7 @@ export function mount(main, params) {
     who.mark(next);
     list.show(next);
     past.show(next);
+    expected.show(next);
   }
 
   function open(productId) {
@@ -42,7 +45,7 @@ export function mount(main, params) {
     const doer = shopper;
     const { ms } = await api.sendEvent(doer, kind, item, position);
     if (signal.aborted || doer !== shopper) return;
-    await Promise.all([list.after({ kind, item, stored: ms }), past.show(doer, { quietly: true })]);
+    await Promise.all([list.after({ kind, item, stored: ms }), past.show(doer, { quietly: true }), expected.show(doer)]);
   }
 
   return () => {

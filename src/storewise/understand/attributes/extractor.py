@@ -23,7 +23,7 @@ from storewise.understand.attributes.size import ages, sizes
 from storewise.understand.attributes.text import is_han, plain, tokens
 from storewise.understand.attributes.value import AttributeValue
 
-RULES_VERSION = 1
+RULES_VERSION = 2
 """Raised when rules or lists change what is found: part of every cache key."""
 
 _FITS = re.compile(r"(?:\bfor|\bfits?|\bcompatible with|\breplaces?|适用于?|兼容|适配|通用)[^,;.，。]{0,12}$")

@@ -24,7 +24,8 @@ def resolve(
 
     No two chosen spans of one name overlap. A value that is given stays as it is, with the span of a candidate
     that says the same; other candidates of its name are dropped. Inside a brand, a measure or a longer colour
-    nothing else is found (no colour in "Black & Decker", no material in "rose gold").
+    nothing else is found (no colour in "Black & Decker", no material in "rose gold"). A predicted value, which stands
+    nowhere, is told where no other method found one; as brand or type, also where it is the surer one.
 
     >>> def red(sure, start): return AttributeValue("colour", "red", None, "red", "title", start, start + 3, sure, "rule")
     >>> [v.confidence for v in resolve([red(0.5, 0), red(0.9, 8)])]
@@ -35,7 +36,9 @@ def resolve(
     told = given or {}
     for name, values in told.items():
         found += [_given(name, value, likely) for value in values]
-    free = _outside(sorted((c for c in likely if c.name not in told), key=_order))
+    read = {c.name for c in likely if c.method != "predicted"} - ONE_ONLY
+    open_ = [c for c in likely if c.name not in told and not (c.method == "predicted" and c.name in read)]
+    free = _outside(sorted(open_, key=_order))
     chosen: dict[str, list[AttributeValue]] = {}
     for candidate in free:
         held = chosen.setdefault(candidate.name, [])

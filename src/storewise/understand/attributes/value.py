@@ -10,7 +10,7 @@ import polars as pl
 
 from storewise.core.errors import DataError
 
-Method = Literal["given", "tagger", "shop", "rule", "gazetteer", "llm"]
+Method = Literal["given", "tagger", "shop", "rule", "gazetteer", "llm", "predicted"]
 METHODS: tuple[Method, ...] = get_args(Method)
 
 WORDS = ("brand", "type", "colour", "material", "audience", "pattern", "size")

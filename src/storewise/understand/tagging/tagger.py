@@ -150,11 +150,15 @@ class Tagger(Component[TaggerConfig]):
         ...
         storewise.core.errors.StateError: Tagger has not been trained. Call train(dataset, …) or load an artifact first.
         """
-        tokens = tokens_of(text, characters=self.characters)
-        found = self.tag([token.text for token in tokens])
+        return self.tag_texts([text])[0]
+
+    def tag_texts(self, texts: Sequence[str]) -> list[list[Found]]:
+        """Spans of many texts, each as :meth:`tag_text` finds them."""
+        cut = [tokens_of(text, characters=self.characters) for text in texts]
+        found = self.tag_all([[token.text for token in tokens] for tokens in cut])
         return [
-            Found(tokens[start].start, tokens[end - 1].end, label, chance)
-            for start, end, label, chance in found
+            [Found(tokens[a].start, tokens[z - 1].end, label, chance) for a, z, label, chance in spans]
+            for tokens, spans in zip(cut, found, strict=True)
         ]
 
     def emissions(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -31,7 +31,8 @@ CRF_SHARE, REST = 0.3, 0.85  # of all the time: at most for one fit of the field
 @dataclass(frozen=True)
 class Variant:
     """One tagger that could be chosen. ``parts``: names of the parts that were trained for it. ``config`` is
-    None for the dictionary, whose ``least_share`` is given."""
+    None for the dictionary, whose ``least_share`` is given. ``reliability``: of the spans found in held-out
+    sentences, by label and probability to one decimal, how many were right and how many there were."""
 
     name: str
     validation: float
@@ -39,6 +40,7 @@ class Variant:
     parts: tuple[str, ...] = ()
     config: TaggerConfig | None = None
     least_share: float = 0.0
+    reliability: Mapping[tuple[str, float], tuple[int, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -117,6 +119,7 @@ class Trial:
         longest = max(s.end - s.start for sentence in self.fit for s in sentence.spans)
         best, found = -1.0, (WEIGHTS[0],) * len(parts)
         least = LEAST[0]
+        counts: Mapping[tuple[str, float], tuple[int, int]] = {}
         grid = list(itertools.product(WEIGHTS, repeat=len(parts)))
         for weights in self.progress.track(grid, label="pooling"):
             transitions = pooled_transitions(
@@ -131,10 +134,10 @@ class Trial:
                 for i in range(len(self.held))
             ]
             for one in LEAST:
-                spans = [[span for span, _ in best_spans(chance, labels, one)] for chance in chances]
-                score = f1(match_counts(self.truth, spans))
+                told = [best_spans(chance, labels, one) for chance in chances]
+                score = f1(match_counts(self.truth, [[span for span, _ in spans] for spans in told]))
                 if score > best:
-                    best, found, least = score, weights, one
+                    best, found, least, counts = score, weights, one, reliability(self.truth, told)
         names = tuple(part.name for part in parts)
         name = "+".join(one.rstrip("/").rpartition("/")[2] for one in names)
         values: dict[str, object] = {"crf_weight": 0.0, "least": least}
@@ -142,4 +145,22 @@ class Trial:
             values |= part.settings
             values["crf_weight" if part.name == CRF else "encoder_weight"] = weight
         config = TaggerConfig.model_validate(values)
-        return Variant(name, best, sum(part.seconds for part in parts), names, config)
+        seconds = sum(part.seconds for part in parts)
+        return Variant(name, best, seconds, names, config, reliability=counts)
+
+
+def reliability(
+    truth: Sequence[Sequence[Span]], found: Sequence[Sequence[tuple[Span, float]]]
+) -> dict[tuple[str, float], tuple[int, int]]:
+    """Right and all found spans, by label and probability to one decimal.
+
+    >>> reliability([[Span(0, 1, "x")]], [[(Span(0, 1, "x"), 0.93), (Span(1, 2, "x"), 0.88)]])
+    {('x', 0.9): (1, 2)}
+    """
+    counts: dict[tuple[str, float], tuple[int, int]] = {}
+    for true, spans in zip(truth, found, strict=True):
+        for span, chance in spans:
+            key = (span.label, round(chance, 1))
+            right, all_ = counts.get(key, (0, 0))
+            counts[key] = (right + (span in true), all_ + 1)
+    return counts

@@ -1,0 +1,133 @@
+"""Whether a training run serves a ranker: its worth on validation, and what the dial would do."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from storewise.core.artifact import Artifact
+from storewise.core.progress import Progress, step
+from storewise.core.registry import Registry
+from storewise.core.rng import derive_seed
+from storewise.data.dataset import Dataset
+from storewise.engine import measure
+from storewise.engine.history import History
+from storewise.engine.pareto import pareto
+from storewise.engine.pipeline import Pipeline
+from storewise.engine.second_stage import DAY_S, Prepare, Refit, Replay, train_ranker
+from storewise.engine.serving.second_stage import ranker_artifact
+from storewise.engine.validation import METRICS, Row, Validation
+from storewise.metrics.intervals import paired_difference
+from storewise.recommend.rank.base import Ranker
+from storewise.recommend.rank.candidates import Sources
+from storewise.recommend.rank.stage import Ranked, replayed
+from storewise.recommend.retrieve.base import Retriever
+
+ROLE = "ranker"
+
+
+@dataclass(frozen=True)
+class SecondChoice:
+    """``ranker`` and ``sources`` (trained on everything): None where the retrieved order serves. ``row``: its line of
+    the evaluation; ``pareto``: one row a dial; ``reason``: why, in a sentence."""
+
+    reason: str
+    ranker: Ranker[Any] | None = None
+    sources: Sources | None = None
+    row: Row | None = None
+    pareto: tuple[dict[str, Any], ...] = ()
+    name: str = ""
+    window_days: float = 0.0
+
+    def artifact(self, facts: dict[str, Any]) -> dict[str, Artifact]:
+        """The snapshot's part, by role; nothing where no ranker serves."""
+        if self.ranker is None or self.sources is None:
+            return {}
+        made = ranker_artifact(self.name, self.ranker, self.sources, facts, window_days=self.window_days)
+        return {ROLE: made}
+
+
+def choose_ranker(
+    shop: Dataset,
+    history: History,
+    validation: Validation | None,
+    pipeline: Pipeline,
+    registry: Registry,
+    *,
+    served: str,
+    retriever: Retriever[Any],
+    popular: Retriever[Any],
+    refit: Refit | None,
+    prepare: Prepare,
+    margin_minor: npt.NDArray[np.float64],
+    seed: int,
+    progress: Progress,
+) -> SecondChoice:
+    """Replay, train, measure beside the retrieved order, train again with the validation days.
+
+    ``retriever`` and ``popular``: trained on everything; ``refit`` trains them and others on a part.
+    """
+    config = pipeline.rank
+    if config.use == "never":
+        return SecondChoice("The pipeline file leaves ranking out.")
+    if validation is None or refit is None:
+        return SecondChoice("Without validation shoppers nothing is ranked.")
+    started = time.perf_counter()
+    border, k = float(validation.task.histories.now[0]), validation.task.k
+    window_s = shop.interactions.end - border
+    replay = Replay(
+        history, served, refit, config, window_s, pipeline.policy.repeats == "hide", k,
+        validation.task.metric, prepare,
+    )  # fmt: skip
+    moments = replay.before(border, progress)
+    fit = validation.fit
+    facts = replay.facts(fit)
+    first = train_ranker(moments, facts, config, registry, seed=seed, progress=progress)
+    if first is None:
+        return SecondChoice("The past teaches too little to rank by.")
+    with step(progress, "ranking the validation lists"):
+        sources = replay.sources(fit)
+        answers = [
+            measure.answer(
+                Ranked(sources, which, only_new=replay.only_new),
+                validation.task,
+                fit,
+                METRICS,
+                label=config.component,
+            )
+            for which in (None, first)
+        ]
+        before, after = (np.nan_to_num(one.values[:, METRICS.index(replay.metric)]) for one in answers)
+        gain = paired_difference(after, before, seed=derive_seed(seed, "ranking") % 2**32)
+        figures = measure.as_json(measure.figures([answers[1]], seed=seed))
+        figures |= measure.as_json({f"{replay.metric} gained@{k}": gain})
+        asked = replay.task(fit, border)
+        assert asked is not None  # there are validation shoppers
+        lesson = replayed(sources, asked, facts)
+        scores = first.scores(lesson.histories, lesson.candidates)
+        dials = pareto(
+            lesson, scores, first.chances(scores), margin_minor, asked.relevant,
+            dials=pipeline.objective.dials, k=k, seed=seed,
+        )  # fmt: skip
+    told = f"Ranking adds {gain.value:+.4f} [{gain.low:+.4f}, {gain.high:+.4f}] to {replay.metric}@{k}"
+    better = gain.low > 0 or config.use == "always"
+    seconds = round(time.perf_counter() - started, 1)
+    row = Row(config.component, "ranker", better, seconds, figures)
+    if not better:
+        return SecondChoice(
+            f"{told}, no more than chance: the retrieved order serves.", row=row, pareto=tuple(dials)
+        )
+    final = train_ranker(
+        [*moments[1:], lesson], replay.facts(shop), config, registry, seed=seed, progress=progress
+    )
+    more = {name: one for name, one in refit(shop).items() if name != served}
+    if "retrieve.popular.v1" in more:
+        more["retrieve.popular.v1"] = popular
+    found = Sources.of(retriever, served, more, depth=config.depth)
+    return SecondChoice(
+        f"{told}: it serves.", final, found, row, tuple(dials), config.component, window_s / DAY_S
+    )

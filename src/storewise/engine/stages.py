@@ -1,0 +1,38 @@
+"""The pipeline's sections for what comes after retrieving: ranking, what a place is for, rules, exploring."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from storewise.core.config import Config
+
+
+class RankConfig(Config):
+    """The ranker. ``use``: ``auto`` serves it where it is better on validation by more than chance, ``never`` and
+    ``always`` say so. ``moments``: past moments that are replayed, a validation window apart; ``shoppers``: at most
+    so many of each, spread evenly; ``depth``: candidates that each retriever gives."""
+
+    use: Literal["auto", "never", "always"] = "auto"
+    component: str = "rank.lambdamart.v1"
+    config: dict[str, Any] = Field(default_factory=dict)
+    moments: int = Field(default=4, ge=2, le=52)
+    shoppers: int = Field(default=800, ge=10)
+    depth: int = Field(default=150, ge=10, le=1000)
+
+
+class ObjectiveConfig(Config):
+    """What a place in the list is for. ``value``: the dial, 0 what the shopper wants, 1 expected margin (needs a
+    ranker). ``dials``: those that training measures on validation, so that the owner can choose."""
+
+    value: float = Field(default=0.0, ge=0, le=1)
+    dials: tuple[float, ...] = (0.0, 0.1, 0.25, 0.5, 0.75, 1.0)
+
+
+class ExploreConfig(Config):
+    """The last ``places`` of a list by a policy, off without one. ``use``: its registered name."""
+
+    use: str | None = None
+    config: dict[str, Any] = Field(default_factory=dict)
+    places: int = Field(default=2, ge=1, le=20)

@@ -1,0 +1,1 @@
+"""What retrieving networks share: trained with torch, answering with numpy alone."""

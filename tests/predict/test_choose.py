@@ -1,0 +1,177 @@
+"""The small-data guard: simple models on little data, clever ones where they pay, the reason said; searches resume."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pytest
+
+from storewise.core.errors import DataError, UnknownName
+from storewise.core.progress import Silent
+from storewise.core.tracking import Run
+from storewise.predict import choose as guard
+from storewise.predict.base import Labelled, Predictor, Rows
+from storewise.predict.choose import choose, predictors, registry
+from storewise.predict.contest import Contest, Fold
+from storewise.predict.folds import by_group, by_time, stratified, validation_folds
+from storewise.predict.tune import tune
+
+RATE, LOGISTIC, TREES = (f"predict.{name}.v1" for name in ("rate", "logistic", "lightgbm"))
+
+
+def additive(n: int, seed: int = 0, *, crossed: bool = False) -> Labelled:
+    """A law that adds up; or one of signs that no sum can say."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(n, 3)).astype(np.float32)
+    z = 2.5 * np.sign(x[:, 0] * x[:, 1]) if crossed else 1.2 * x[:, 0] - x[:, 1]
+    labels = (rng.random(n) < 1 / (1 + np.exp(1.0 - z))).astype(np.float64)
+    return Labelled(Rows.of(numbers=x, number_names=("a", "b", "c")), labels)
+
+
+def folds_of(data: Labelled) -> list[Fold]:
+    n = len(data.labels)
+    made = validation_folds(np.arange(n), "time", data.labels, seed=0, moments=np.arange(n))
+
+    def part(places):
+        return Labelled(data.rows.part(places), data.labels[places])
+
+    return [Fold(part(one.train), part(one.later)) for one in made]
+
+
+def test_two_thousand_rows_get_logistic_regression():
+    """No network is even tried, and the reason says so."""
+    made = choose(folds_of(additive(2000)), budget_s=2, seed=1)
+    assert made.selected == LOGISTIC
+    networks = [a for a in made.attempts if a.complexity >= guard.NETWORK]
+    assert all(a.skipped == "needs 5,000 rows" for a in networks)
+    assert "validation rows" in made.reason
+    assert made.reason.count(". ") == 0
+    assert ("not tried" in made.reason) == bool(networks)
+    assert len(made.attempts) == len(predictors())
+
+
+def test_trees_are_taken_where_they_pay():
+    made = choose(
+        folds_of(additive(3000, crossed=True)), candidates=[RATE, LOGISTIC, TREES], budget_s=0.1, seed=1
+    )
+    assert made.selected == TREES
+    assert made.reason.startswith(f"{TREES} has the least log loss")
+
+
+def test_of_two_alike_the_simpler_is_taken(monkeypatch):
+    """Labels by chance: nothing beats the rate by more than its standard error."""
+    rng = np.random.default_rng(3)
+    data = additive(1500)
+    made = choose(
+        folds_of(Labelled(data.rows, (rng.random(1500) < 0.3).astype(np.float64))),
+        candidates=[TREES, LOGISTIC, RATE], budget_s=0.1, seed=1,
+    )  # fmt: skip
+    assert made.selected == RATE
+
+
+def test_one_standard_error_is_what_the_formula_says():
+    """By hand: gaps of the simpler model to the best one, mean against std / sqrt(n)."""
+    rng = np.random.default_rng(0)
+    best = guard.Attempt("predict.best.v1", 20, losses=rng.random(400))
+    fold = Fold(additive(10), additive(400))
+    for shift, expected in ((0.5, "predict.simple.v1"), (1.5, "predict.best.v1")):
+        gaps = rng.normal(size=400)
+        gaps = (gaps - gaps.mean()) / gaps.std(ddof=1) + shift / np.sqrt(400)
+        simple = guard.Attempt("predict.simple.v1", 10, losses=best.losses + gaps)
+        chosen, reason = guard._simplest([simple, best], [simple, best], [fold])
+        assert chosen == expected
+        assert reason.endswith(".")
+
+
+def test_budget_is_kept_and_said():
+    made = choose(folds_of(additive(2000)), budget_s=0.0, seed=1)
+    assert made.selected == RATE
+    assert "no time was left" in made.reason
+
+
+def test_refit_learns_from_all_rows_with_the_chosen_config():
+    data = additive(3000, crossed=True)
+    made = choose(folds_of(data), candidates=[TREES, RATE], budget_s=0.1, seed=1)
+    model = made.refit(TREES, data, seed=1)
+    assert isinstance(model, Predictor)
+    assert model.scores(data.rows).shape == (3000,)
+    assert len(made.labels) == len(made.of(TREES).scores)
+
+
+def test_a_tracker_is_told():
+    told: list[Mapping[str, float]] = []
+
+    class Notes(Run):
+        def log(self, step: int, values: Mapping[str, float]) -> None:
+            told.append(values)
+
+        def curve(self, name: str, x: Sequence[float], y: Sequence[float]) -> None:
+            raise AssertionError("a choice has no curves")
+
+        def finish(self) -> None:
+            raise AssertionError("whoever opened the run finishes it")
+
+    choose(folds_of(additive(800)), candidates=[RATE], budget_s=0.1, seed=1, tracker=Notes())
+    assert len(told) == 2
+    assert all(0 < value < 1 for metrics in told for value in metrics.values())
+
+
+def test_a_search_is_gone_on_with(tmp_path):
+    """Four trials, then a new process's four more: eight in the storage, and the best is never worse."""
+    contest = Contest(registry(), tuple(folds_of(additive(600))), 1, Silent())
+    storage = f"sqlite:///{tmp_path / 'search.db'}"
+    first = tune(contest, LOGISTIC, budget_s=30, storage=storage, most=4)
+    again = tune(contest, LOGISTIC, budget_s=30, storage=storage, most=8)
+    done = tune(contest, LOGISTIC, budget_s=30, storage=storage, most=8)
+    assert first is not None
+    assert again is not None
+    assert done is not None
+    assert (first.trials, again.trials, done.trials) == (4, 8, 8)
+    assert again.loss <= first.loss + 1e-12
+    assert done.loss == pytest.approx(again.loss)
+    assert done.config == again.config
+
+
+def test_nothing_to_tune():
+    contest = Contest(registry(), tuple(folds_of(additive(300))), 1, Silent())
+    assert tune(contest, RATE, budget_s=5) is None
+    assert tune(contest, LOGISTIC, budget_s=0) is None
+
+
+def test_bad_questions():
+    with pytest.raises(DataError, match="no validation part"):
+        choose([], budget_s=1, seed=1)
+    with pytest.raises(UnknownName):
+        choose(folds_of(additive(300)), candidates=["predict.oracle.v1"], budget_s=1, seed=1)
+
+
+def test_time_folds_are_later_and_inside():
+    moments = np.random.default_rng(0).integers(0, 50, 400)
+    labels = np.tile([0.0, 1.0], 200)
+    split = by_time(moments, 0.2)
+    assert moments[split.train].max() < moments[split.later].min()
+    assert 60 <= len(split.later) <= 100
+    made = validation_folds(split.train, "time", labels, seed=0, moments=moments)
+    assert len(made) == 2
+    for fold in made:
+        assert moments[fold.train].max() < moments[fold.later].min()
+        assert set(fold.train) | set(fold.later) <= set(split.train)
+
+
+def test_groups_are_never_parted():
+    groups = np.random.default_rng(0).integers(0, 30, 400)
+    labels = np.tile([0.0, 1.0], 200)
+    split = by_group(groups, 0.2, np.random.default_rng(1))
+    assert not set(groups[split.train]) & set(groups[split.later])
+    for fold in validation_folds(split.train, "group", labels, seed=0, groups=groups):
+        assert not set(groups[fold.train]) & set(groups[fold.later])
+
+
+def test_strata_keep_their_share():
+    labels = np.array([1.0] * 20 + [0.0] * 380)
+    split = stratified(labels, 0.2, np.random.default_rng(0))
+    assert labels[split.later].sum() == 4
+    assert sorted(np.concatenate([split.train, split.later])) == list(range(400))
+    made = validation_folds(split.train, "chance", labels, seed=0)
+    assert [labels[fold.later].sum() for fold in made] == [6.0, 5.0, 5.0]
