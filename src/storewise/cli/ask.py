@@ -12,7 +12,7 @@ from pathlib import Path
 
 import typer
 
-from storewise.cli import understanding
+from storewise.cli import predictors, understanding
 from storewise.cli.answers import expect, get, post, show
 from storewise.cli.recommend import lines
 from storewise.core.errors import StateError
@@ -44,6 +44,7 @@ def ask_server(shop: Path) -> None:
         about = get(url, f"/v1/products/{popular[0]['product_id']}/bought-together", n=3)
         show(f"Bought together with {popular[0]['title']}", about["items"])
         understanding.ask(url)
+        predictors.ask(url)
     typer.echo("\ndemo: every answer came over HTTP; the server is stopped")
 
 

@@ -160,6 +160,8 @@ class Predictor(Component[ConfigT]):
 
     complexity: ClassVar[int] = 30
     least_rows: ClassVar[int] = 0
+    needs: ClassVar[tuple[str, ...]] = ()
+    """Numbers without which it is not tried: it reads a shop's features and no others."""
     stops_early: ClassVar[bool] = True
 
     on_validation: Callable[[int, float], None] | None = None

@@ -141,6 +141,9 @@ def _try(contest: Contest, name: str, kind: type[Predictor], until: float, *, fo
 
     largest = max(contest.folds, key=lambda fold: len(fold.train.labels)).train.labels
     rows, rarer = len(largest), int(min(largest.sum(), (1 - largest).sum()))
+    columns = contest.folds[0].train.rows.number_names
+    if any(column not in columns for column in kind.needs):
+        return Attempt(name, kind.complexity, skipped=f"needs the columns {', '.join(kind.needs)}")
     network = kind.complexity >= NETWORK
     least = max(kind.least_rows, NETWORK_ROWS if network else 0)
     if not forced and (rows < least or (network and rarer < NETWORK_EVENTS)):

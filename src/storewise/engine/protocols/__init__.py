@@ -20,6 +20,7 @@ from storewise.engine.protocols.leave_last_out import LeaveLastOut
 from storewise.engine.protocols.lists import Lists
 from storewise.engine.protocols.off_policy import OffPolicy
 from storewise.engine.protocols.prediction_ablation import PredictionAblation
+from storewise.engine.protocols.purchase import Purchase
 from storewise.engine.protocols.ranking import Ranking
 from storewise.engine.protocols.rating_folds import RatingFolds
 from storewise.engine.protocols.search import Search
@@ -54,6 +55,7 @@ STUDIES: dict[str, Study] = {
         FunnelStudy(),
         GraphLinks(),
         Labels(),
+        Purchase(),
         OffPolicy(),
         Ranking(),
         PredictionAblation(),
