@@ -335,7 +335,7 @@ QUALITY = (
                 for section, names in (
                     ("estimators", ("ips", "snips", "dr", "sndr", "switch-dr", "dr-os")),
                     ("estimators with a wrong reward model", ("dr", "sndr")),
-                    ("slate estimators", ("slate ips", "cascade ips", "rips")),
+                    ("slate estimators", ("slate ips", "cascade ips", "rips", "cascade dr")),
                 )
                 for name in names
                 for goal in (
