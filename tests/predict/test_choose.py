@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pytest
 
 from storewise.core.errors import DataError, UnknownName
 from storewise.core.progress import Silent
+from storewise.core.tracking import Run
 from storewise.predict import choose as guard
 from storewise.predict.base import Labelled, Predictor, Rows
 from storewise.predict.choose import choose, predictors, registry
@@ -101,9 +102,15 @@ def test_refit_learns_from_all_rows_with_the_chosen_config():
 def test_a_tracker_is_told():
     told: list[Mapping[str, float]] = []
 
-    class Notes:
-        def log(self, metrics: Mapping[str, float], *, step: int | None = None) -> None:
-            told.append(metrics)
+    class Notes(Run):
+        def log(self, step: int, values: Mapping[str, float]) -> None:
+            told.append(values)
+
+        def curve(self, name: str, x: Sequence[float], y: Sequence[float]) -> None:
+            raise AssertionError("a choice has no curves")
+
+        def finish(self) -> None:
+            raise AssertionError("whoever opened the run finishes it")
 
     choose(folds_of(additive(800)), candidates=[RATE], budget_s=0.1, seed=1, tracker=Notes())
     assert len(told) == 2

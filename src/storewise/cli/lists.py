@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -30,12 +30,20 @@ def serving(shop: Path) -> Iterator[Service]:
         service.close()
 
 
-def show(told: Mapping[str, Any], *, json: bool) -> None:
-    """The items with their reasons, one a line, or all of it as JSON."""
+def plain(told: Mapping[str, Any]) -> Iterator[str]:
+    """The items with their reasons, one a line."""
+    for item in told["items"]:
+        yield f"{item['position'] + 1:3}  {item['title']:<40.40}  {item['reason']['text']}"
+
+
+def show(
+    told: Mapping[str, Any], *, json: bool, lines: Callable[[Mapping[str, Any]], Iterator[str]] = plain
+) -> None:
+    """The list as ``lines`` has it, or all of it as JSON."""
     import orjson
 
     if json:
         typer.echo(orjson.dumps(told, option=orjson.OPT_INDENT_2).decode())
         return
-    for item in told["items"]:
-        typer.echo(f"{item['position'] + 1:3}  {item['title']:<40.40}  {item['reason']['text']}")
+    for line in lines(told):
+        typer.echo(line)

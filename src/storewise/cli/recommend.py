@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from storewise.cli.lists import AsJson, Reasons, Shop, serving, show
+from storewise.cli.lists import AsJson, Reasons, Shop, plain, serving, show
 
 
 def recommend(
@@ -17,15 +18,33 @@ def recommend(
     shop: Shop = Path("shop"),
     n: Annotated[int | None, typer.Option(help="Length of the list.", min=1, max=100)] = None,
     lang: Reasons = "en",
+    explain: Annotated[bool, typer.Option("--explain", help="In JSON: the retrieved order too.")] = False,
     json: AsJson = False,
 ) -> None:
-    """The list that the serving snapshot gives a customer, with reasons. Nothing is logged."""
+    """The list that the serving snapshot gives a customer, with reasons, beside the retrieved order where a ranker
+    serves. Nothing is logged."""
     from storewise.engine.recommend import Ask
     from storewise.engine.serving.answer import payload
 
     with serving(shop) as service:
         name = service.shoppers.customer(customer) if customer is not None else None
-        told = payload(service.preview(Ask(name, n=n)), lang)
-    show(told, json=json)
+        told = payload(service.preview(Ask(name, n=n, explain=explain or not json)), lang)
+    show(told, json=json, lines=lines)
     if told["step"] != "full" and not json:
         typer.echo(f"step: {told['step']} {'; '.join(told['notes'])}", err=True)
+
+
+def lines(told: Mapping[str, Any]) -> Iterator[str]:
+    """The list; where a ranker serves, each place with the chance of a purchase and what was retrieved there."""
+    if told.get("ranker") is None:
+        yield from plain(told)
+        return
+    yield f"     {'ranked':<34}  {'buys':>5}  {'because':<44}  retrieved"
+    beside = [item["title"] for item in told["retrieved"]]
+    for item in told["items"]:
+        place = item["position"]
+        chance = f"{item['p_purchase']:5.1%}" if "p_purchase" in item else "    ?"
+        other = beside[place] if place < len(beside) else ""
+        yield f"{place + 1:3}  {item['title']:<34.34}  {chance}  {item['reason']['text']:<44.44}  {other:.34}"
+        for move in item.get("moved", ()):
+            yield f"       {move['text']}"
