@@ -28,7 +28,8 @@ def recommend(
 
     with serving(shop) as service:
         name = service.shoppers.customer(customer) if customer is not None else None
-        told = payload(service.preview(Ask(name, n=n, explain=explain or not json)), lang)
+        asked = Ask(name, n=n, budget_ms=60_000.0, explain=explain or not json)
+        told = payload(service.preview(asked), lang)
     show(told, json=json, lines=lines)
     if told["step"] != "full" and not json:
         typer.echo(f"step: {told['step']} {'; '.join(told['notes'])}", err=True)
