@@ -46,7 +46,8 @@ def test_joint_figures_of_one_arm_are_the_plain_ones() -> None:
 
     data = small_campaign(800)
     scores = data.rows.numbers[:, :1].astype(float)
-    point, drawn = uplift.joint_areas(scores, data, seed=3)
+    points, draws = uplift.joint_areas({"x": scores}, data, seed=3)["x"]
+    point, drawn = points[0], draws[0]
     plain = figures(scores[:, 0], Trial(data.outcomes, data.arms == 1), seed=3)
     low = np.quantile(drawn, 0.025, axis=1)
     for i, name in enumerate(FIGURES):

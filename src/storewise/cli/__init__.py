@@ -11,6 +11,7 @@ COMMANDS = {
     "rollback": "storewise.cli.publish:rollback",
     "serve": "storewise.cli.serve:serve",
     "recommend": "storewise.cli.recommend:recommend",
+    "predict": "storewise.cli.predict:predict",
     "search": "storewise.cli.search:search",
     "ingest": "storewise.cli.ingest:ingest",
     "evaluate": "storewise.cli.evaluate:evaluate",

@@ -23,10 +23,12 @@ def evaluate(
     import shlex
     import sys
 
+    from storewise.cli.predictors import print_predictors
     from storewise.cli.reports import print_rows
     from storewise.core.progress import Bars
     from storewise.engine.evaluate import FOLDER
     from storewise.engine.evaluate import evaluate as run
+    from storewise.engine.published import read_snapshot, snapshots
 
     reports = run(
         shop,
@@ -41,4 +43,6 @@ def evaluate(
     )
     for report in reports:
         print_rows(report["data"], report)
+    if newest := snapshots(shop):
+        print_predictors(read_snapshot(shop, newest[0]).facts.get("predictions", {}))
     typer.echo(f"The reports are in {shop / FOLDER}.")

@@ -25,6 +25,7 @@ def train(
     seed: Annotated[int, typer.Option(help="Seed of all randomness.")] = 0,
 ) -> None:
     """Train a pipeline on a shop. Nothing serves before it is published."""
+    from storewise.cli.predictors import print_predictors
     from storewise.data.stores import Store
     from storewise.engine.pipeline import read_pipeline
     from storewise.engine.provenance import version
@@ -43,6 +44,7 @@ def train(
             until=until.replace(tzinfo=UTC) if until is not None else None, serving=serving_manifest(store),
         )  # fmt: skip
     show(manifest.evaluation)
+    print_predictors(manifest.facts.get("predictions", {}), stderr=True)
     print(manifest.id)
     bars.note(f"Publish it with: storewise publish {manifest.id} --shop {shop}")
 

@@ -15,6 +15,7 @@ from storewise.core.registry import Registry
 from storewise.engine.content import ContentConfig
 from storewise.engine.experiment.config import Experiment
 from storewise.engine.experiment.variants import effective
+from storewise.engine.predictions.config import PredictConfig
 from storewise.engine.stages import ExploreConfig, ObjectiveConfig, RankConfig
 from storewise.recommend.eligibility import ShopperRulesConfig
 from storewise.understand.rules.spec import RuleFile, read_rules
@@ -96,6 +97,7 @@ class Pipeline(Config):
     policy: Policy = Policy()
     fallback: Fallback = Fallback()
     content: ContentConfig = ContentConfig()
+    predict: PredictConfig = PredictConfig()
     attributes: AttributesConfig = AttributesConfig()
     rules: RuleFile = RuleFile()
     rank: RankConfig = RankConfig()
@@ -117,6 +119,7 @@ SECTIONS: Mapping[str, type[Config]] = {
     "fallback": Fallback,
     "retriever": Use,
     "content": ContentConfig,
+    "predict": PredictConfig,
     "rank": RankConfig,
     "objective": ObjectiveConfig,
     "eligibility": ShopperRulesConfig,

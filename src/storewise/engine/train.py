@@ -27,6 +27,8 @@ from storewise.engine import attributes, content
 from storewise.engine.choose_ranker import SecondChoice, choose_ranker
 from storewise.engine.history import History
 from storewise.engine.pipeline import Pipeline
+from storewise.engine.predictions.learn import learn as learn_predictions
+from storewise.engine.predictions.learned import ROLE as PREDICT
 from storewise.engine.products import product_parts
 from storewise.engine.published import ARTIFACTS, Manifest, write_snapshot
 from storewise.engine.second_stage import Prepare, Refit, refit_names
@@ -107,6 +109,12 @@ def train(
     reading = pipeline.attributes.tagger
     made = product_parts(store.folder, shop, encoded, projection, facts, progress, tagger=reading)
     made |= second.artifact(facts)
+    predicted = learn_predictions(
+        shop, pipeline.predict, registry, seed=seed, progress=progress,
+        text=encoded.vectors if encoded is not None else None,
+    )  # fmt: skip
+    if predicted is not None:
+        made[PREDICT] = predicted[0].artifact(facts)
     names = write_artifacts(store.folder, shop, chosen, facts, progress, made)
     attributes.remember(store.folder, names[parts.ATTRIBUTES])
     about = {
@@ -114,6 +122,8 @@ def train(
         "evaluation": report(chosen, pipeline, validation, second),
         "kinds": counted_kinds(shop),
     }
+    if predicted is not None:
+        about["predictions"] = predicted[1]
     return write_snapshot(store.folder, pipeline.model_dump(mode="json"), names, about)
 
 

@@ -106,20 +106,30 @@ def mean_qini(effects: Values, data: Campaign) -> float:
 
 
 def joint_areas(
-    effects: Values, data: Campaign, *, seed: int, resamples: int = 1000
-) -> tuple[Values, Values]:
-    """(4,) and (4, resamples) of ``metrics.uplift.FIGURES``, averaged over the arms; all people are resampled
-    together, because arms share their control."""
-    sides = []
-    for arm in range(1, data.n_arms):
-        kept, trial = trial_of(data, arm)
-        sides.append((kept, Ranked(effects[kept, arm - 1], trial), Ranked(best(trial), trial)))
-    point = np.mean([areas(ranked, ideal)[:, 0] for _, ranked, ideal in sides], axis=0)
-    drawn = [
-        np.mean([areas(ranked, ideal, counts[:, kept]) for kept, ranked, ideal in sides], axis=0)
-        for counts in draws(len(data), seed, resamples)
-    ]
-    return point, np.concatenate(drawn, axis=1)
+    effects: Mapping[str, Values], data: Campaign, *, seed: int, resamples: int = 1000
+) -> dict[str, tuple[Values, Values]]:
+    """Model → ``metrics.uplift.FIGURES`` of each arm, (n_arms - 1, 4) and (n_arms - 1, 4, resamples). All people are
+    resampled together and alike for all models, because arms share their control and models are compared."""
+    sides = [trial_of(data, arm) for arm in range(1, data.n_arms)]
+    ideal = [Ranked(best(trial), trial) for _, trial in sides]
+    ranked = {
+        name: [Ranked(one[kept, arm], trial) for arm, (kept, trial) in enumerate(sides)]
+        for name, one in effects.items()
+    }
+    most = [one.qini() for one in ideal]
+    points = {
+        name: np.stack([areas(one, top)[:, 0] for one, top in zip(mine, most, strict=True)])
+        for name, mine in ranked.items()
+    }
+    drawn: dict[str, list[Values]] = {name: [] for name in effects}
+    for counts in draws(len(data), seed, resamples):
+        here = [counts[:, kept] for kept, _ in sides]
+        most = [one.qini(part) for one, part in zip(ideal, here, strict=True)]
+        for name, mine in ranked.items():
+            drawn[name].append(
+                np.stack([areas(one, top, part) for one, top, part in zip(mine, most, here, strict=True)])
+            )
+    return {name: (points[name], np.concatenate(drawn[name], axis=2)) for name in effects}
 
 
 def choose(

@@ -1,6 +1,9 @@
 """Predicting behaviour: calibrated probabilities of what a shopper does next. The table below registers predictors."""
 
 COMPONENTS: dict[str, str] = {
+    "amount.mean.v1": "storewise.predict.simple_amounts:MeanAmount",
+    "amount.pace.v1": "storewise.predict.simple_amounts:PaceAmount",
+    "predict.bg_nbd.v1": "storewise.predict.bg_nbd:BgNbdPredictor",
     "predict.blend.v1": "storewise.predict.blend:Blend",
     "predict.dcn_v2.v1": "storewise.predict.networks.dcn_v2:DcnV2",
     "predict.deepfm.v1": "storewise.predict.networks.deepfm:DeepFm",

@@ -12,7 +12,7 @@ from storewise.core.config import Config
 from storewise.core.errors import DataError
 from storewise.core.progress import Progress, Silent
 from storewise.core.registry import Registry
-from storewise.core.tracking.base import Run
+from storewise.core.tracking import Run
 from storewise.predict import COMPONENTS
 from storewise.predict.base import Labelled, Predictor, Values
 from storewise.predict.calibration import platt
@@ -93,8 +93,7 @@ def choose(
 
     Each is tried with its defaults, the simplest first; the best ones are then tuned. The choice is the simplest
     whose loss is within one standard error (of the paired difference, row by row) of the best one's: the rule of
-    Breiman et al. (1984). ``tracker``: is told every fold's loss. ``storage``:
-    an Optuna storage URL, to go on with an earlier search.
+    Breiman et al. (1984). ``storage``: an Optuna storage URL, to go on with an earlier search.
 
     Raises:
         DataError: when there is no fold, or no predictor could be trained.
@@ -111,6 +110,8 @@ def choose(
     attempts: dict[str, Attempt] = {}
     for name in watching.track(ordered, label="predictors on validation"):
         attempts[name] = _try(contest, name, kinds[name], until, forced=candidates is not None)
+        if not attempts[name].skipped:
+            contest.track(name, attempts[name].loss)
     leaders = sorted((a for a in attempts.values() if not a.skipped), key=lambda a: a.loss)
     if not leaders:
         why = "; ".join(f"{a.name}: {a.skipped}" for a in attempts.values())
@@ -140,6 +141,9 @@ def _try(contest: Contest, name: str, kind: type[Predictor], until: float, *, fo
 
     largest = max(contest.folds, key=lambda fold: len(fold.train.labels)).train.labels
     rows, rarer = len(largest), int(min(largest.sum(), (1 - largest).sum()))
+    columns = contest.folds[0].train.rows.number_names
+    if any(column not in columns for column in kind.needs):
+        return Attempt(name, kind.complexity, skipped=f"needs the columns {', '.join(kind.needs)}")
     network = kind.complexity >= NETWORK
     least = max(kind.least_rows, NETWORK_ROWS if network else 0)
     if not forced and (rows < least or (network and rarer < NETWORK_EVENTS)):

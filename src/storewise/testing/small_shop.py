@@ -28,7 +28,17 @@ START = datetime(2024, 1, 1, tzinfo=UTC)
 END = START + timedelta(days=200)
 PRODUCTS_SOLD = 40
 SOLD_OUT, INACTIVE, PRIVATE = "p03", "p04", "c007"
-ROLES = {"retriever", "popular", "catalogue", "related", "content", "search", "graph", "attributes"}
+ROLES = {
+    "retriever",
+    "popular",
+    "catalogue",
+    "related",
+    "content",
+    "search",
+    "graph",
+    "attributes",
+    "predict",
+}
 """The parts of its snapshot."""
 PIPELINE = Pipeline(name="home", retriever=Use(use="retrieve.item_knn.v1", config={"shrinkage": 1.0}))
 

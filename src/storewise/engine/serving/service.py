@@ -18,6 +18,7 @@ from storewise.core.registry import Registry
 from storewise.data.privacy import Pseudonyms
 from storewise.data.shop import dataset
 from storewise.data.stores import Store
+from storewise.engine.predict import Forecaster
 from storewise.engine.published import Manifest, read_pointer, read_snapshot
 from storewise.engine.recommend import Answer, Ask, Recommender
 from storewise.engine.registry import registry as all_components
@@ -121,6 +122,7 @@ class Service:
             self.current, live=self.live, clock=self.clock, record=self.writer.decision,
             exposures=self.exposures,
         )  # fmt: skip
+        self.predict = Forecaster(self.current, live=self.live, clock=self.clock)
 
     @classmethod
     def open(cls, folder: Path, **options: Any) -> Service:

@@ -23,6 +23,8 @@ from storewise.data.interactions import Histories, Interactions
 from storewise.engine.experiment.variants import effective
 from storewise.engine.graph import graph_of
 from storewise.engine.pipeline import Pipeline
+from storewise.engine.predictions.learned import ROLE as PREDICT
+from storewise.engine.predictions.learned import Predictions
 from storewise.engine.published import ARTIFACTS, Manifest
 from storewise.engine.registry import registry as all_components
 from storewise.engine.serving.catalogue import Catalogue
@@ -34,6 +36,7 @@ from storewise.engine.serving.rules import compiled
 from storewise.engine.serving.search_index import SEARCH, searcher_of
 from storewise.engine.serving.second_stage import RANKER, SecondStage, restore_second_stage
 from storewise.engine.serving.shelf import Shelf
+from storewise.predict.features.events import EventLog
 from storewise.recommend.eligibility import Eligibility, ShopperRules
 from storewise.recommend.rank.objective import Objective
 from storewise.recommend.related import Related
@@ -61,6 +64,7 @@ class Snapshot:
     are like, None where nothing read them.
     ``second``: candidates and their ranker, None where the retrieved order serves. ``customers``: what hard rules ask
     of them. ``graph``: None in snapshots that were trained without one; ``rules``: None where the pipeline has none.
+    ``predictions``, and the ``log`` of events that they read: None in snapshots that were trained without any.
     """
 
     id: str
@@ -88,6 +92,8 @@ class Snapshot:
     rerankers: tuple[Reranker[Any], ...] = ()
     explorer: Explorer | None = None
     customers: Mapping[str, CustomerFacts] = field(default_factory=dict)
+    predictions: Predictions | None = None
+    log: EventLog | None = None
 
     @property
     def objective(self) -> Objective | None:
@@ -110,6 +116,7 @@ class Snapshot:
                 eligibility=_rules(pipeline, self.catalogue),
                 shopper_rules=ShopperRules(self.catalogue, pipeline.eligibility),
                 explorer=Explorer.of(pipeline, all_components()),
+                second=None if pipeline.rank.use == "never" else self.second,
             )
             for name, pipeline in effective(self.pipeline).items()
         }
@@ -211,6 +218,7 @@ def load(
     graph = graph_of(found[GRAPH]) if GRAPH in found else None
     customer_index, histories = _align(behaviour, catalogue, trained)
     content = Content.of(found[CONTENT], registry) if CONTENT in found else None
+    predictions = Predictions.of(found[PREDICT], registry) if PREDICT in found else None
     vectors, floor = (None, -1.0) if content is None else (content.text, content.noise)
     searcher = searcher_of(found.get(SEARCH), catalogue, vectors, floor)
     second = None
@@ -221,7 +229,8 @@ def load(
     return Snapshot(
         manifest.id, pipeline, manifest, name, retriever, catalogue, _rules(pipeline, catalogue), popular,
         popularity, similar, together, len(trained), histories, customer_index, searcher, private, content,
-        graph, compiled(pipeline, catalogue, graph), second, customers=customers or {},
+        graph, compiled(pipeline, catalogue, graph), second, customers=customers or {}, predictions=predictions,
+        log=_log(behaviour, catalogue, customer_index) if predictions is not None else None,
         explorer=Explorer.of(pipeline, registry),
     ).stocked(stock)  # fmt: skip
 
@@ -239,6 +248,20 @@ def _related(found: Artifact, part: str) -> Related:
     return Related(
         *(found.arrays[f"{part}_{key}"] for key in ("indptr", "products", "scores", "support", "lift"))
     )
+
+
+def _log(behaviour: Dataset, catalogue: Catalogue, customers: Mapping[str, int]) -> EventLog:
+    """Every event of known customers, of all kinds, in the indices of training."""
+    log = EventLog.of(behaviour)
+    who = np.array([customers[name] for name in behaviour.customer_ids], np.int64)
+    what = np.array([catalogue.index.get(name, -1) for name in behaviour.product_ids], np.int64)
+    kept = (log.customers >= 0) & (log.customers < len(who))
+    kept[kept] = what[log.products[kept]] >= 0
+    return EventLog.build(
+        who[log.customers[kept]], what[log.products[kept]], log.at[kept], kinds=log.kinds[kept],
+        quantity=log.quantity[kept], spend_minor=log.spend_minor[kept],
+        n_customers=len(customers), n_products=len(catalogue),
+    )  # fmt: skip
 
 
 def _align(

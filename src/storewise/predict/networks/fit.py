@@ -131,6 +131,10 @@ def fit(
     if found is not None:
         _restore(state, found)
     runs = _open(run, about, state.step)
+    torch = require("torch", extra="deep")
+    # Products of this size gain nothing from threads, and one thread gives the same bits on every machine.
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
     try:
         while state.step < total and not _out_of_patience(state):
             stop = min(total, (state.step // every + 1) * every)
@@ -143,6 +147,7 @@ def fit(
             if run.report is not None:
                 run.report(*state.losses[-1])
     finally:
+        torch.set_num_threads(threads)
         for each in runs:
             each.finish()
     kept = state.best if config.patience else _arrays(state.parameters)

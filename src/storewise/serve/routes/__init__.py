@@ -9,6 +9,7 @@ from storewise.serve.routes import (
     graph,
     health,
     page,
+    predictions,
     products,
     recommendations,
     search,
@@ -16,6 +17,7 @@ from storewise.serve.routes import (
 
 ROUTERS = (
     recommendations.router,
+    predictions.router,
     products.router,
     search.router,
     graph.router,

@@ -17,14 +17,17 @@ from storewise.serve.routes.ask import ServiceOf
 
 router = APIRouter(prefix="/v1", tags=["about"])
 REJECTS = 200
+APART = ("evaluation", "predictions")  # facts that `/v1/evaluation` shows
 
 
 @router.get("/snapshot", response_class=Json)
 def snapshot(service: ServiceOf) -> Json:
     """What serves, since when, and what it is made of."""
     serving, pointer = service.current(), read_pointer(service.store.folder)
-    facts = {key: value for key, value in serving.manifest.facts.items() if key != "evaluation"}
+    facts = {key: value for key, value in serving.manifest.facts.items() if key not in APART}
     published = asdict(pointer) if pointer.serving == serving.id else {}
+    known = serving.content.facts if serving.content is not None else {}
+    content = {key: known[key] for key in ("encoder", "note", "photos") if key in known}
     return Json(
         {
             "snapshot": serving.id,
@@ -32,6 +35,7 @@ def snapshot(service: ServiceOf) -> Json:
             "history": published.get("history", []),
             "pipeline": serving.manifest.pipeline,
             "artifacts": serving.manifest.artifacts,
+            "content": content or None,
             **facts,
             "watermark": moment(serving.watermark),
         }
@@ -42,7 +46,14 @@ def snapshot(service: ServiceOf) -> Json:
 def evaluation(service: ServiceOf) -> Json:
     """How the serving model was chosen, beside popularity, with intervals."""
     serving = service.current()
-    return Json({"snapshot": serving.id, **serving.manifest.evaluation, "benchmarks": _benchmarks(service)})
+    return Json(
+        {
+            "snapshot": serving.id,
+            **serving.manifest.evaluation,
+            "predictions": serving.manifest.facts.get("predictions", {}),
+            "benchmarks": _benchmarks(service),
+        }
+    )
 
 
 @router.get("/report", response_class=Json)

@@ -1,0 +1,139 @@
+"""Features and what they say of one shopper, in words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+# Name → what it is, and how a value of it is said.
+Say = Callable[[float], str]
+
+
+def _days(value: float) -> str:
+    return "today" if value < 1 else f"{value:.0f} day{'s' if round(value) != 1 else ''} ago"
+
+
+def _last(kind: str) -> Say:
+    return lambda v: f"last {kind} {_days(v)}"
+
+
+def _count(noun: str, plural: str | None = None) -> Say:
+    return lambda v: f"{v:.0f} {noun if round(v) == 1 else plural or noun + 's'}"
+
+
+def _share(text: str) -> Say:
+    return lambda v: f"{100 * v:.0f} % {text}"
+
+
+def _power(noun: str) -> Say:
+    return lambda v: f"{math.expm1(v):,.0f} {noun}"
+
+
+WORDS: dict[str, tuple[str, Say]] = {
+    "recency_days": ("time since the last order", lambda v: f"last order {_days(v)}"),
+    "orders_log": ("number of orders", _power("orders so far")),
+    "tenure_days": ("time since the first order", lambda v: f"first order {_days(v)}"),
+    "order_rate": ("orders a day", lambda v: f"{v * 30.4:.1f} orders a month"),
+    "gap_mean_days": ("mean days between orders", lambda v: f"{v:.0f} days between orders on average"),
+    "gap_spread_days": ("spread of the days between orders", lambda v: f"gaps vary by {v:.0f} days"),
+    "gap_last_days": ("days between the last two orders", lambda v: f"{v:.0f} days between the last two orders"),
+    "cycle_position": (
+        "time since the last order over the usual gap",
+        lambda v: f"{v:.1f} usual gaps since the last order",
+    ),
+    "overdue": (
+        "days overdue over the spread of the gaps",
+        lambda v: f"{'overdue' if v > 0 else 'not due yet'} by {abs(v):.1f} spreads",
+    ),
+    "orders_trend": ("orders of the last 91 days against the 91 before", lambda v: "buys " + _trend(v)),
+    "orders_year_ago": ("orders in the same days one year ago", _count("order in these days a year ago", "orders in these days a year ago")),
+    "spend_log": ("amount spent", lambda v: f"spent {math.expm1(v) / 100:,.0f} so far"),
+    "spend_91_log": ("amount spent in 91 days", lambda v: f"spent {math.expm1(v) / 100:,.0f} in 91 days"),
+    "order_value_log": ("mean value of an order", lambda v: f"orders of {math.expm1(v) / 100:,.0f} on average"),
+    "order_value_last": ("value of the last order over the mean", lambda v: f"last order {v:.1f} times the mean"),
+    "lines_mean": ("products an order", lambda v: f"{v:.0f} lines an order"),
+    "units_mean": ("pieces an order", lambda v: f"{v:.0f} pieces an order"),
+    "price_level": ("price level", lambda v: f"pays {math.exp(v):.1f} times the shop's mean price"),
+    "products_log": ("different products bought", _power("different products")),
+    "categories": ("different categories bought", _count("category", "categories")),
+    "repeat_share": ("share of lines bought again", _share("of lines are repeats")),
+    "return_share": ("share of pieces sent back", _share("of pieces sent back")),
+    "return_recency_days": ("time since the last return", lambda v: f"last return {_days(v)}"),
+    "p_alive": ("probability of still being a customer (BG/NBD)", lambda v: f"still a customer with {100 * v:.0f} %"),
+    "bg_p_purchase": ("probability of an order by BG/NBD", lambda v: f"BG/NBD expects an order with {100 * v:.0f} %"),
+    "bg_orders": ("orders expected by BG/NBD", lambda v: f"BG/NBD expects {v:.2f} orders"),
+    "bg_value_log": ("amount expected by BG/NBD", lambda v: f"BG/NBD expects {math.expm1(v) / 100:,.0f}"),
+    "own_orders": ("orders of this product", _count("order of this product", "orders of this product")),
+    "own_recency_days": ("time since this product", lambda v: f"bought this product {_days(v)}"),
+    "own_gap_mean_days": ("days between orders of this product", lambda v: f"buys it every {v:.0f} days"),
+    "own_cycle_position": (
+        "time since this product over its usual gap",
+        lambda v: f"{v:.1f} usual gaps since this product",
+    ),
+    "own_share": ("share of orders with this product", _share("of orders have this product")),
+    "own_orders_91": ("orders of this product in 91 days", _count("order of it in 91 days", "orders of it in 91 days")),
+    "own_orders_since": ("orders since this product", _count("order since without it", "orders since without it")),
+    "own_units_mean": ("pieces of this product an order", lambda v: f"{v:.0f} pieces of it an order"),
+    "own_returned": ("returns of this product", _count("return of it", "returns of it")),
+    "product_buyers_28_log": ("buyers of the product in 28 days", _power("shoppers bought it in 28 days")),
+    "product_buyers_91_log": ("buyers of the product in 91 days", _power("shoppers bought it in 91 days")),
+    "product_trend": ("trend of the product", lambda v: "the product sells " + _trend(v)),
+    "product_age_days": ("time since the product's first sale", lambda v: f"first sold {_days(v)}"),
+    "product_quiet_days": ("time since the product's last sale", lambda v: f"last sold {_days(v)}"),
+    "product_again_share": ("share of buyers who buy the product again", _share("of its buyers buy it again")),
+    "product_again_days": ("days until the product is bought again", lambda v: f"bought again after {v:.0f} days"),
+    "product_price": ("price of the product", lambda v: f"{math.exp(v):.1f} times the shop's mean price"),
+    "price_fit": ("price against what the shopper pays", lambda v: f"{math.exp(v):.1f} times what they usually pay"),
+    "bought_together": ("goes with what was bought", lambda v: f"bought together with theirs (strength {v:.2f})"),
+    "category_share": ("share of the category in their lines", _share("of their lines are of its category")),
+    "category_lines_91": ("lines of the category in 91 days", _count("line of its category in 91 days", "lines of its category in 91 days")),
+    "text_fit": ("text like what was bought", lambda v: f"text like theirs by {v:.2f}"),
+    "text_nearest": ("text like one product bought", lambda v: f"text like one of theirs by {v:.2f}"),
+    "taste": ("what the bought products' texts say", lambda v: "what the texts of their products say"),
+    "text": ("what the product's text says", lambda v: "what the product's text says"),
+    "hour_cos": ("hour of their orders", lambda v: "hour of the day they order at"),
+    "hour_sin": ("hour of their orders", lambda v: "hour of the day they order at"),
+    "weekday_cos": ("weekday of their orders", lambda v: "day of the week they order on"),
+    "weekday_sin": ("weekday of their orders", lambda v: "day of the week they order on"),
+}  # fmt: skip
+for _days_back in (7, 14, 28, 56, 91, 182, 365):
+    _noun = f"in {_days_back} days"
+    WORDS[f"orders_{_days_back}"] = (f"orders {_noun}", _count(f"order {_noun}", f"orders {_noun}"))
+for _kind in ("view", "click", "cart"):
+    WORDS[f"{_kind}_recency_days"] = (f"time since the last {_kind}", _last(_kind))
+    WORDS[f"own_{_kind}s_28"] = (f"{_kind}s of this product", _count(f"{_kind} of it", f"{_kind}s of it"))
+    for _days_back in (1, 7, 28):
+        _noun = f"in {_days_back} day{'s' if _days_back > 1 else ''}"
+        WORDS[f"{_kind}s_{_days_back}"] = (
+            f"{_kind}s {_noun}",
+            _count(f"{_kind} {_noun}", f"{_kind}s {_noun}"),
+        )
+
+
+def label(feature: str) -> str:
+    """What a feature is.
+
+    >>> label("recency_days")
+    'time since the last order'
+    """
+    return WORDS[feature][0] if feature in WORDS else feature
+
+
+def said(feature: str, value: float) -> str:
+    """What a value of a feature says.
+
+    >>> said("recency_days", 3.2), said("gap_mean_days", float("nan"))
+    ('last order 3 days ago', 'mean days between orders: not known')
+    """
+    if feature not in WORDS:
+        return feature if math.isnan(value) else f"{feature} = {value:.3g}"
+    what, say = WORDS[feature]
+    if math.isnan(value) and feature not in ("taste", "text"):
+        return f"{what}: not known"
+    return say(value)
+
+
+def _trend(value: float) -> str:
+    if abs(value) < 0.1:
+        return "as before"
+    return f"{math.exp(abs(value)):.1f} times {'more' if value > 0 else 'less'} than before"
