@@ -344,7 +344,7 @@ QUALITY = (
                 )
             ),
         ),
-        minutes=6,
+        minutes=2,
     ),
     Quality(
         "talkingdata",
