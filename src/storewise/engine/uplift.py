@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -18,11 +18,13 @@ from storewise.metrics.effect import standardised_differences
 from storewise.metrics.intervals import draws
 from storewise.metrics.uplift import Ranked, Trial, areas, best
 from storewise.predict.base import Rows, Values
+from storewise.predict.fields import Fields, FieldsConfig, learn
 from storewise.predict.uplift.base import Campaign, UpliftModel
-from storewise.predict.uplift.fields import Fields
 from storewise.predict.uplift.propensity import estimated
 
 FOLDS = 3
+MOST_PEOPLE = 400_000  # of a study: resampling more would take hours
+MOST_VALUES, LEAST_ROWS = 50, 20  # of a text column with codes of their own
 SIMPLE = ("uplift.s_learner.v1", "uplift.response.v1")
 BALANCED = 0.1  # the largest standardised difference of a trial that counts as randomised
 CONFIGS: tuple[Mapping[str, Any], ...] = (
@@ -50,10 +52,30 @@ class Candidate:
         return model
 
 
+def fields_of(table: CampaignTable, seed: int) -> Fields:
+    """How the columns are read: without rates of earlier outcomes, which would leak from fold to fold, and with few
+    codes a column, because effects are small differences."""
+    config = FieldsConfig(rates=False, least_count=LEAST_ROWS, most_codes=MOST_VALUES)
+    return learn(table.features, table.outcome, config=config, seed=seed)[0]
+
+
+def limited(table: CampaignTable, seed: int, most: int = MOST_PEOPLE) -> CampaignTable:
+    """At most so many people, drawn alike in arms and outcome, which is noted."""
+    n = len(table.arms)
+    if n <= most:
+        return table
+    kept = stratified_indices(table.arms * 2 + (table.outcome != 0), [most, n - most], seed)[0]
+    note = f"{len(kept):,} of {n:,} people, drawn at random"
+    return replace(
+        table, features=table.features[kept], outcome=table.outcome[kept], arms=table.arms[kept],
+        notes=(*table.notes, note),
+    )  # fmt: skip
+
+
 def campaign_of(table: CampaignTable, fields: Fields) -> tuple[Campaign, float, str | None]:
     """The trial as models see it, the largest standardised difference of a feature between an arm and the control,
     and a note where arms differ so much that propensities had to be estimated."""
-    rows = fields.rows(table.features)
+    rows = fields(table.features)
     n_arms = len(table.arm_names)
     gap = imbalance(rows, table.arms, n_arms)
     if gap <= BALANCED:
@@ -76,9 +98,15 @@ def imbalance(rows: Rows, arms: npt.NDArray[np.int64], n_arms: int) -> float:
 
 def stratified(data: Campaign, parts: Sequence[float], seed: int) -> list[npt.NDArray[np.int64]]:
     """Sorted indices of disjoint parts with these shares, alike in arms and in having an outcome."""
+    return stratified_indices(data.arms * 2 + (data.outcomes != 0), parts, seed)
+
+
+def stratified_indices(
+    strata: npt.NDArray[np.int64], parts: Sequence[float], seed: int
+) -> list[npt.NDArray[np.int64]]:
+    """The same for given strata (n,)."""
     rng = spawn(seed, "uplift.split")
     places: list[list[npt.NDArray[np.int64]]] = [[] for _ in parts]
-    strata = data.arms * 2 + (data.outcomes != 0)
     for stratum in np.unique(strata):
         members = rng.permutation(np.flatnonzero(strata == stratum))
         bounds = np.round(np.cumsum(parts) / sum(parts) * len(members)).astype(int)

@@ -19,7 +19,6 @@ from storewise.metrics.intervals import Interval
 from storewise.metrics.uplift import FIGURES, as_intervals, by_share, curve
 from storewise.predict.base import Values
 from storewise.predict.uplift.base import Campaign
-from storewise.predict.uplift.fields import Fields
 
 TEST_SHARE = 0.4  # effects are small: a smaller test could not tell an order from chance
 RESPONSE = "uplift.response.v1"
@@ -57,14 +56,15 @@ class Uplift:
         if wrong := [name for name in names if not name.startswith("uplift.")]:
             raise ConfigError(f"{wrong[0]} is no uplift model.", next_step="See: storewise models uplift.")
         names = list(dict.fromkeys([*names, RESPONSE]))
-        fields = Fields.of(table.features)
+        table = uplift.limited(table, seed)
+        fields = uplift.fields_of(table, seed)
         data, gap, note = uplift.campaign_of(table, fields)
         data.check()
         learn, test = (
             data.part(part) for part in uplift.stratified(data, [1 - TEST_SHARE, TEST_SHARE], seed)
         )
         choices = uplift.choose(learn, names, budget_s=budget_s, seed=seed, progress=progress)
-        reason = _reason(choices, table, gap, note)
+        reason = _reason(choices, [*table.notes, *fields.notes], gap, note)
         effects: dict[str, Values] = {}
         for choice in progress.track(choices, label="uplift: training again"):
             started = time.perf_counter()
@@ -154,10 +154,10 @@ def _sorted(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: (not row["selected"], -row["metrics"][FIGURES[0]]["value"]))
 
 
-def _reason(choices: Sequence[uplift.Candidate], table: CampaignTable, gap: float, note: str | None) -> str:
+def _reason(choices: Sequence[uplift.Candidate], notes: Sequence[str], gap: float, note: str | None) -> str:
     best = choices[0]
     told = [f"{best.name} has the highest cross-fitted Qini of {len(choices)} models ({best.validation:.4f})"]
-    told += [note or f"arms were alike before (largest standardised difference {gap:.3f})", *table.notes]
+    told += [note or f"arms were alike before (largest standardised difference {gap:.3f})", *notes]
     return "; ".join(told) + "."
 
 
