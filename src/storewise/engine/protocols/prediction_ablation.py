@@ -149,7 +149,7 @@ def parts_of(inputs: Inputs, *, seed: int, budget_s: float) -> Parts:
     most = int(min(max(LEAST_MOMENTS, MOMENTS_A_SECOND * budget_s), MOST_MOMENTS))
     found = moments(
         whole.interactions,
-        MomentsConfig(),
+        MomentsConfig(most=most),
         rng=spawn(seed, "moments"),
         ratings=whole.values,
         categories=codes,
