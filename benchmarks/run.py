@@ -23,6 +23,7 @@ RESULTS = HERE / "results"
 SPEED = {
     "training_speed": "training-speed",
     "serving": "serving",
+    "second_stage": "second-stage",
     "ingest": "ingest",
     "encoding": "encoding",
     "demo": "demo",

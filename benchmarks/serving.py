@@ -38,6 +38,7 @@ from storewise.engine.publish import publish
 from storewise.engine.recommend import Ask
 from storewise.engine.registry import registry
 from storewise.engine.serving.service import Service, load_manifest
+from storewise.engine.stages import RankConfig
 from storewise.engine.train import train
 
 END = datetime(2024, 12, 31, tzinfo=UTC)
@@ -239,7 +240,8 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
     fixed = None if args.retriever == "auto" else Use(use=args.retriever)
-    pipeline = Pipeline(name="home", retriever=fixed)
+    # Retrieving alone; what a ranker adds is measured by second_stage.py.
+    pipeline = Pipeline(name="home", retriever=fixed, rank=RankConfig(use="never"))
     pipeline = pipeline.model_copy(
         update={"selection": pipeline.selection.model_copy(update={"minutes": args.minutes})}
     )

@@ -120,6 +120,8 @@ def figure(found: Mapping[str, float | None], *, interval: bool = True) -> str:
 
 def _short(value: float) -> str:
     text = f"{value:.4f}" if abs(value) < 100 else f"{value:,.0f}"
+    if 0 < abs(value) < 0.01:  # rates of click: four digits that count
+        text = f"{value:.4g}" if abs(value) >= 1e-4 else f"{value:.1e}"
     return text[1:] if text.startswith("0.") else text
 
 

@@ -99,3 +99,22 @@ def test_what_is_wrong_is_said_with_the_next_step(shop: Path, capsys: pytest.Cap
     code, _, err = run(capsys, "train", shop.parent / "home.toml", "--shop", shop / "nothing")
     assert code == 1
     assert "storewise ingest" in err
+
+
+def test_a_ranked_list_stands_beside_the_retrieved_one() -> None:
+    from storewise.cli.recommend import lines
+
+    item = {
+        "position": 0,
+        "title": "Lamp",
+        "reason": {"text": "Popular"},
+        "p_purchase": 0.25,
+        "moved": [{"text": "up"}],
+    }
+    other = {"position": 0, "title": "Chair", "reason": {"text": "Popular"}}
+    told = {"items": [item], "retrieved": [other], "ranker": "rank.lambdamart.v1"}
+    head, line, move = lines(told)
+    assert "retrieved" in head
+    assert line.split() == ["1", "Lamp", "25.0%", "Popular", "Chair"]
+    assert move.strip() == "up"
+    assert list(lines({"items": [other]})) == [f"  1  {'Chair':<40}  Popular"]

@@ -14,6 +14,7 @@ from fastapi.testclient import TestClient
 
 from storewise.core.config import Config
 from storewise.core.errors import ConfigError, UnknownName
+from storewise.core.progress import Silent
 from storewise.data.dataset import Dataset
 from storewise.data.schema import EVENTS, PRODUCTS, ShopTables
 from storewise.data.shop import dataset
@@ -148,12 +149,18 @@ def test_only_what_changed_is_encoded_again(tmp_path: Path) -> None:
 def test_without_a_pretrained_encoder_tfidf_stands_in_and_says_so(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    class Said(Silent):
+        def note(self, text: str) -> None:
+            said.append(text)
+
+    said: list[str] = []
     monkeypatch.setattr(packaged, "available", lambda name: False)
     with open_store(tmp_path) as store:
-        found = encode(store.products(), ContentConfig(), registry(), seed=1)
+        found = encode(store.products(), ContentConfig(), registry(), seed=1, progress=Said())
     assert found is not None
     assert found.name == "encode.tfidf_svd.v1"
     assert "not installed" in found.note
+    assert said == [f"Products are read by {found.name}: {found.note}."]
 
 
 def test_chinese_titles_call_for_the_multilingual_encoder(monkeypatch: pytest.MonkeyPatch) -> None:

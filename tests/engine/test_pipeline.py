@@ -34,6 +34,13 @@ def test_the_shipped_pipeline_is_valid() -> None:
         ('name = "home"\n[selektion]\nminutes = 1\n', "line 2", "did you mean 'selection'"),
         ('name = "home"\n[fallback]\nladder = ["best"]\n', "line 3", "ladder"),
         ('name = "home"\n[retriever]\nuse = "retrieve.item_kn.v1"\n', "line 3", "retrieve.item_kn.v1"),
+        ('name = "home"\n[rank]\nuse = "sometimes"\n', "line 3", "'use' is 'sometimes'"),
+        ('name = "home"\n[rank]\ncomponent = "rank.lamdamart.v1"\n', "line 3", "rank.lamdamart.v1"),
+        ('name = "home"\n[objective]\nvalue = 2\n', "line 3", "'value' is 2"),
+        ('name = "home"\n[eligibility]\nonce = ["x"]\n', "line 3", "'once' is not a known key"),
+        ('name = "home"\n[explore]\nuse = "explore.tomson.v1"\n', "line 3", "explore.tomson.v1"),
+        ('name = "home"\n[fallback]\ndeadline_ms = 0\n', "line 3", "'deadline_ms' is 0"),
+        ('name = "home"\n[[rerank]]\nuse = "rerank.mmmr.v1"\n', "line 2", "rerank.mmmr.v1"),
         ('name = "home"\n[selection]\ncandidates = ["retrieve.popula.v1"]\n', "line 3", "retrieve.popula.v1"),
     ],
 )
@@ -55,3 +62,15 @@ def test_the_hash_tells_content_apart_and_not_the_order(tmp_path: Path) -> None:
     one = read(tmp_path, 'name = "home"\nn = 5\n')
     assert one.hash == read(tmp_path, 'n = 5\nname = "home"\n').hash
     assert one.hash != read(tmp_path, 'name = "home"\nn = 6\n').hash
+
+
+def test_rerank_steps_keep_their_order_and_their_config_is_checked(tmp_path: Path) -> None:
+    text = (
+        'name = "home"\n[[rerank]]\nuse = "rerank.mmr.v1"\nconfig = { diversity = 0.1 }\n'
+        '[[rerank]]\nuse = "rerank.category_cap.v1"\n'
+    )
+    assert [step.use for step in read(tmp_path, text).rerank] == ["rerank.mmr.v1", "rerank.category_cap.v1"]
+    with pytest.raises(ConfigError, match="'diversity' is 2"):
+        read(tmp_path, text.replace("0.1", "2"))
+    with pytest.raises(ConfigError, match=r"each step as \[\[rerank\]\]"):
+        read(tmp_path, 'name = "home"\n[rerank]\nuse = "rerank.mmr.v1"\n')

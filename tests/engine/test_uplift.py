@@ -41,12 +41,29 @@ def test_parts_are_disjoint_complete_and_alike() -> None:
     assert shares[0] == pytest.approx(shares[1], abs=0.005)
 
 
+def test_a_huge_campaign_is_drawn_from_and_said_so() -> None:
+    from storewise.data.sources.campaign import CampaignTable
+
+    data = small_campaign(1000)
+    table = CampaignTable(pl.DataFrame({"x": np.arange(1000)}), data.outcomes, data.arms, ("no", "yes"), ())
+    fewer = uplift.limited(table, 1, most=300)
+    n = len(fewer.arms)
+    assert fewer.features.height == len(fewer.outcome) == n
+    assert abs(n - 300) <= 4  # each stratum is rounded
+    assert fewer.notes == (f"{n} of 1,000 people, drawn at random",)
+    assert fewer.outcome.mean() == pytest.approx(data.outcomes.mean(), abs=0.01)
+    x = fewer.features["x"].to_numpy()
+    assert (fewer.arms == data.arms[x]).all()
+    assert uplift.limited(table, 1) is table
+
+
 def test_joint_figures_of_one_arm_are_the_plain_ones() -> None:
     from storewise.metrics.uplift import FIGURES, Trial, figures
 
     data = small_campaign(800)
     scores = data.rows.numbers[:, :1].astype(float)
-    point, drawn = uplift.joint_areas(scores, data, seed=3)
+    points, draws = uplift.joint_areas({"x": scores}, data, seed=3)["x"]
+    point, drawn = points[0], draws[0]
     plain = figures(scores[:, 0], Trial(data.outcomes, data.arms == 1), seed=3)
     low = np.quantile(drawn, 0.025, axis=1)
     for i, name in enumerate(FIGURES):
@@ -80,14 +97,13 @@ def test_the_budget_leaves_every_model_one_config() -> None:
 
 def test_a_trial_out_of_balance_gets_propensities() -> None:
     from storewise.data.sources.campaign import CampaignTable
-    from storewise.predict.uplift.fields import Fields
 
     rng = np.random.default_rng(1)
     x = rng.normal(size=2000)
     arms = (rng.random(2000) < 1 / (1 + np.exp(-x))).astype(np.int64)
     features = pl.DataFrame({"x": x})
     table = CampaignTable(features, (x > 0).astype(float), arms, ("no", "yes"), ())
-    data, gap, note = uplift.campaign_of(table, Fields.of(features))
+    data, gap, note = uplift.campaign_of(table, uplift.fields_of(table, 1))
     assert gap > 0.5
     assert data.propensity is not None
     assert note is not None
@@ -116,7 +132,7 @@ def test_people_who_were_not_in_the_campaign(campaign: Path, tmp_path: Path) -> 
     assert scored["name"].to_list() == ["x", "y"]
     assert scored["effect_call"][0] > scored["effect_call"][1]
     people.drop("other").write_csv(tmp_path / "less.csv")
-    with pytest.raises(DataError, match="'other' is missing"):
+    with pytest.raises(DataError, match="no column 'other'"):
         plan(campaign, "arm", "bought", people=tmp_path / "less.csv", models=["x_learner"], minutes=0.1)
 
 
@@ -126,6 +142,8 @@ def test_worth_is_the_truth_of_a_known_trial() -> None:
     found = worth(truth, data, ("control", "letter"), cost=1.0, value=10.0, seed=1)
     assert found["plan"]["low"] < 0.5 < found["plan"]["high"]  # half of the people, 10 · 0.2 − 1 each
     assert found["everybody letter"]["low"] < 0.0 < found["everybody letter"]["high"]
+    # the plan saves the cost of messaging the other half, whom it changes nothing for
+    assert found["plan above everybody letter"]["low"] > 0.3
 
 
 @pytest.mark.parametrize(

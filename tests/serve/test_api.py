@@ -253,6 +253,8 @@ def test_what_it_knows_of_itself(client: TestClient) -> None:
     snapshot = client.get("/v1/snapshot").json()
     assert snapshot["snapshot"].startswith("home-20240719T")
     assert set(snapshot["artifacts"]) == small_shop.ROLES
+    assert snapshot["content"]["encoder"].startswith("encode.")
+    assert snapshot["content"]["note"]
     evaluation = client.get("/v1/evaluation").json()
     assert evaluation["snapshot"] == snapshot["snapshot"]
     assert {row["role"] for row in evaluation["rows"]} == {"candidate", "popularity"}

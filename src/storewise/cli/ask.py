@@ -14,6 +14,7 @@ import typer
 
 from storewise.cli import predictors, understanding
 from storewise.cli.answers import expect, get, post, show
+from storewise.cli.recommend import lines
 from storewise.core.errors import StateError
 
 START_S = 60.0
@@ -36,6 +37,7 @@ def ask_server(shop: Path) -> None:
         known = get(url, "/v1/recommendations", customer=customer, n=5)
         expect(len(known["items"]) == 5 and known["step"] == "full", "a full list of five", known)
         show(f"For customer {customer[:8]}…", known["items"])
+        _ranked(url, customer)
         chinese = get(url, "/v1/recommendations", customer=customer, n=2, lang="zh")
         show("In Chinese", chinese["items"])
         _live(url, popular[0]["product_id"])
@@ -44,6 +46,19 @@ def ask_server(shop: Path) -> None:
         understanding.ask(url)
         predictors.ask(url)
     typer.echo("\ndemo: every answer came over HTTP; the server is stopped")
+
+
+def _ranked(url: str, customer: str) -> None:
+    """The ranked list beside the retrieved one, with chances of a purchase, where a ranker serves."""
+    told = get(url, "/v1/recommendations", customer=customer, n=5, explain="true")
+    if told["ranker"] is None:
+        typer.echo("\nNo ranker serves: validation found the retrieved order as good")
+        return
+    chances = [item["p_purchase"] for item in told["items"] if "p_purchase" in item]
+    expect(bool(chances) and all(0 <= p <= 1 for p in chances), "chances of a purchase", told)
+    typer.echo(f"\nRanked by {told['ranker']}, beside what was retrieved")
+    for line in lines(told):
+        typer.echo(line)
 
 
 def _live(url: str, product: str) -> None:

@@ -45,6 +45,11 @@ def uplift(
         )
     for name, one in report["worth"].items():
         typer.echo(f"profit a person, {name}: {one['value']:.4f} [{one['low']:.4f}, {one['high']:.4f}]")
+    last = list(report["worth"].values())[-1]
+    if last["low"] <= 0:
+        typer.echo(
+            "By this campaign the plan may be worth no more than the simple rule: one message for everybody."
+        )
     told = ", ".join(f"{n:,} get {arm}" for arm, n in report["messages"].items())
     typer.echo(f"Of {report['people']:,} people {told}; expected profit {report['expected_profit']:,.2f}.")
     if json is not None:

@@ -111,6 +111,8 @@ def encode(
         encoder = registry.create(name)
     if not isinstance(encoder, TextEncoder):
         raise ConfigError(f"{name} is no text encoder.", next_step="Name one of role encode that reads text.")
+    if progress is not None:
+        progress.note(f"Products are read by {name}: {note}.")
     kept = cache
     if isinstance(encoder, TfidfSvd):
         encoder.train(texts, rng=spawn(seed, name))

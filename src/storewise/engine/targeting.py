@@ -20,7 +20,6 @@ from storewise.metrics.intervals import Interval, draws
 from storewise.metrics.uplift import curve, figures
 from storewise.predict.base import Values
 from storewise.predict.uplift.base import Campaign
-from storewise.predict.uplift.fields import Fields
 
 
 def plan(
@@ -58,7 +57,7 @@ def plan(
         )
     watching = progress or Silent()
     table = read_campaign(data, treatment, outcome, control=control, exclude=exclude)
-    fields = Fields.of(table.features)
+    fields = uplift.fields_of(table, seed)
     trial, gap, note = uplift.campaign_of(table, fields)
     trial.check()
     names = registry().names("uplift") if models is None else component_names(models, "uplift")
@@ -68,7 +67,7 @@ def plan(
         asked, effects = table.features, own
     else:
         asked = typed(read_raw(people).drop("line"))
-        effects = chosen.train(trial, seed).effects(fields.rows(asked))
+        effects = chosen.train(trial, seed).effects(fields(asked))
     arms = table.arm_names[1:]
     best, profit = decide(effects, cost=cost, value=value)
     scored = asked.with_columns(
@@ -82,7 +81,7 @@ def plan(
         "model": chosen.name,
         "config": chosen.config,
         "reason": "; ".join(
-            [note or f"largest standardised difference between arms {gap:.3f}", *table.notes]
+            [note or f"largest standardised difference between arms {gap:.3f}", *table.notes, *fields.notes]
         ),
         "people": len(effects),
         "messages": {arm: int((best == i).sum()) for i, arm in enumerate(arms, 1)},
@@ -111,14 +110,16 @@ def worth(
 ) -> dict[str, dict[str, float]]:
     """Profit a person, above messaging nobody, of the plan and of one arm for all: within the people to whom a
     rule sends an arm, the mean profit of those who happened to get it less that of the control, weighted by
-    1 / propensity, times their share. People are resampled for the interval."""
+    1 / propensity, times their share. People are resampled for the interval, and alike for the plan and the best of the others, whose
+    difference comes last."""
     weights = 1 / data.shares()[np.arange(len(data)), data.arms]
     planned, _ = decide(effects, cost=cost, value=value)
     rules = {"plan": planned} | {
         f"everybody {names[a]}": np.full(len(data), a) for a in range(1, data.n_arms)
     }
     profit = value * data.outcomes - cost * (data.arms > 0)
-    found = {}
+    found: dict[str, dict[str, float]] = {}
+    sampled: dict[str, Values] = {}
     for name, rule in rules.items():
         columns = []
         for arm in range(1, data.n_arms):
@@ -129,7 +130,11 @@ def worth(
         drawn = np.concatenate([_gain(c @ sums) / len(data) for c in draws(len(data), seed, 1000)])
         low, high = np.quantile(drawn, [0.025, 0.975])
         point = float(_gain(sums.sum(axis=0)[None])[0]) / len(data)
-        found[name] = Interval(point, float(low), float(high)).as_dict()
+        found[name], sampled[name] = Interval(point, float(low), float(high)).as_dict(), drawn
+    rival = max(list(rules)[1:], key=lambda name: found[name]["value"])
+    low, high = np.quantile(sampled["plan"] - sampled[rival], [0.025, 0.975])
+    gain = found["plan"]["value"] - found[rival]["value"]
+    found[f"plan above {rival}"] = Interval(gain, float(low), float(high)).as_dict()
     return found
 
 

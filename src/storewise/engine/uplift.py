@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -18,11 +18,13 @@ from storewise.metrics.effect import standardised_differences
 from storewise.metrics.intervals import draws
 from storewise.metrics.uplift import Ranked, Trial, areas, best
 from storewise.predict.base import Rows, Values
+from storewise.predict.fields import Fields, FieldsConfig, learn
 from storewise.predict.uplift.base import Campaign, UpliftModel
-from storewise.predict.uplift.fields import Fields
 from storewise.predict.uplift.propensity import estimated
 
 FOLDS = 3
+MOST_PEOPLE = 400_000  # of a study: resampling more would take hours
+MOST_VALUES, LEAST_ROWS = 50, 20  # of a text column with codes of their own
 SIMPLE = ("uplift.s_learner.v1", "uplift.response.v1")
 BALANCED = 0.1  # the largest standardised difference of a trial that counts as randomised
 CONFIGS: tuple[Mapping[str, Any], ...] = (
@@ -50,10 +52,30 @@ class Candidate:
         return model
 
 
+def fields_of(table: CampaignTable, seed: int) -> Fields:
+    """How the columns are read: without rates of earlier outcomes, which would leak from fold to fold, and with few
+    codes a column, because effects are small differences."""
+    config = FieldsConfig(rates=False, least_count=LEAST_ROWS, most_codes=MOST_VALUES)
+    return learn(table.features, table.outcome, config=config, seed=seed)[0]
+
+
+def limited(table: CampaignTable, seed: int, most: int = MOST_PEOPLE) -> CampaignTable:
+    """At most so many people, drawn alike in arms and outcome, which is noted."""
+    n = len(table.arms)
+    if n <= most:
+        return table
+    kept = stratified_indices(table.arms * 2 + (table.outcome != 0), [most, n - most], seed)[0]
+    note = f"{len(kept):,} of {n:,} people, drawn at random"
+    return replace(
+        table, features=table.features[kept], outcome=table.outcome[kept], arms=table.arms[kept],
+        notes=(*table.notes, note),
+    )  # fmt: skip
+
+
 def campaign_of(table: CampaignTable, fields: Fields) -> tuple[Campaign, float, str | None]:
     """The trial as models see it, the largest standardised difference of a feature between an arm and the control,
     and a note where arms differ so much that propensities had to be estimated."""
-    rows = fields.rows(table.features)
+    rows = fields(table.features)
     n_arms = len(table.arm_names)
     gap = imbalance(rows, table.arms, n_arms)
     if gap <= BALANCED:
@@ -76,9 +98,15 @@ def imbalance(rows: Rows, arms: npt.NDArray[np.int64], n_arms: int) -> float:
 
 def stratified(data: Campaign, parts: Sequence[float], seed: int) -> list[npt.NDArray[np.int64]]:
     """Sorted indices of disjoint parts with these shares, alike in arms and in having an outcome."""
+    return stratified_indices(data.arms * 2 + (data.outcomes != 0), parts, seed)
+
+
+def stratified_indices(
+    strata: npt.NDArray[np.int64], parts: Sequence[float], seed: int
+) -> list[npt.NDArray[np.int64]]:
+    """The same for given strata (n,)."""
     rng = spawn(seed, "uplift.split")
     places: list[list[npt.NDArray[np.int64]]] = [[] for _ in parts]
-    strata = data.arms * 2 + (data.outcomes != 0)
     for stratum in np.unique(strata):
         members = rng.permutation(np.flatnonzero(strata == stratum))
         bounds = np.round(np.cumsum(parts) / sum(parts) * len(members)).astype(int)
@@ -106,20 +134,30 @@ def mean_qini(effects: Values, data: Campaign) -> float:
 
 
 def joint_areas(
-    effects: Values, data: Campaign, *, seed: int, resamples: int = 1000
-) -> tuple[Values, Values]:
-    """(4,) and (4, resamples) of ``metrics.uplift.FIGURES``, averaged over the arms; all people are resampled
-    together, because arms share their control."""
-    sides = []
-    for arm in range(1, data.n_arms):
-        kept, trial = trial_of(data, arm)
-        sides.append((kept, Ranked(effects[kept, arm - 1], trial), Ranked(best(trial), trial)))
-    point = np.mean([areas(ranked, ideal)[:, 0] for _, ranked, ideal in sides], axis=0)
-    drawn = [
-        np.mean([areas(ranked, ideal, counts[:, kept]) for kept, ranked, ideal in sides], axis=0)
-        for counts in draws(len(data), seed, resamples)
-    ]
-    return point, np.concatenate(drawn, axis=1)
+    effects: Mapping[str, Values], data: Campaign, *, seed: int, resamples: int = 1000
+) -> dict[str, tuple[Values, Values]]:
+    """Model → ``metrics.uplift.FIGURES`` of each arm, (n_arms - 1, 4) and (n_arms - 1, 4, resamples). All people are
+    resampled together and alike for all models, because arms share their control and models are compared."""
+    sides = [trial_of(data, arm) for arm in range(1, data.n_arms)]
+    ideal = [Ranked(best(trial), trial) for _, trial in sides]
+    ranked = {
+        name: [Ranked(one[kept, arm], trial) for arm, (kept, trial) in enumerate(sides)]
+        for name, one in effects.items()
+    }
+    most = [one.qini() for one in ideal]
+    points = {
+        name: np.stack([areas(one, top)[:, 0] for one, top in zip(mine, most, strict=True)])
+        for name, mine in ranked.items()
+    }
+    drawn: dict[str, list[Values]] = {name: [] for name in effects}
+    for counts in draws(len(data), seed, resamples):
+        here = [counts[:, kept] for kept, _ in sides]
+        most = [one.qini(part) for one, part in zip(ideal, here, strict=True)]
+        for name, mine in ranked.items():
+            drawn[name].append(
+                np.stack([areas(one, top, part) for one, top, part in zip(mine, most, here, strict=True)])
+            )
+    return {name: (points[name], np.concatenate(drawn[name], axis=2)) for name in effects}
 
 
 def choose(

@@ -109,8 +109,8 @@ def figures(
     if not len(scores):
         return dict.fromkeys(FIGURES, Interval(float("nan"), float("nan"), float("nan")))
     ranked, ideal = Ranked(scores, trial), Ranked(best(trial), trial)
-    chunks = [areas(ranked, ideal, counts) for counts in draws(len(scores), seed, resamples)]
-    return as_intervals(areas(ranked, ideal)[:, 0], np.concatenate(chunks, axis=1), level=level)
+    chunks = [areas(ranked, ideal.qini(counts), counts) for counts in draws(len(scores), seed, resamples)]
+    return as_intervals(areas(ranked, ideal.qini())[:, 0], np.concatenate(chunks, axis=1), level=level)
 
 
 def as_intervals(point: Values, drawn: Values, *, level: float = LEVEL) -> dict[str, Interval]:
@@ -119,12 +119,11 @@ def as_intervals(point: Values, drawn: Values, *, level: float = LEVEL) -> dict[
     return {name: Interval(float(point[i]), float(low[i]), float(high[i])) for i, name in enumerate(FIGURES)}
 
 
-def areas(ranked: Ranked, ideal: Ranked, counts: Values | None = None) -> Values:
-    """(4, b) in the order of ``FIGURES``; ``ideal``: the same trial in the ``best`` order."""
+def areas(ranked: Ranked, most: Values, counts: Values | None = None) -> Values:
+    """(4, b) in the order of ``FIGURES``; ``most`` (b,): the Qini area of the ``best`` order."""
     share, qini, gain = ranked.curves(counts)
     area = np.trapezoid(qini, share, axis=1) - qini[:, -1] / 2
     auuc = np.trapezoid(gain, share, axis=1)
-    most = ideal.qini(counts)
     return np.stack([area, _ratio(area, most), auuc, auuc - gain[:, -1] / 2])
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Protocol, TypeVar
 
@@ -163,6 +163,10 @@ class Predictor(Component[ConfigT]):
     needs: ClassVar[tuple[str, ...]] = ()
     """Numbers without which it is not tried: it reads a shop's features and no others."""
     stops_early: ClassVar[bool] = True
+
+    on_validation: Callable[[int, float], None] | None = None
+    """Told after each validation of early stopping, if the model has some: how many there were, and the log-loss. It
+    may raise to end a hopeless training."""
 
     @abstractmethod
     def train(

@@ -12,10 +12,11 @@ from storewise.core.config import Config
 from storewise.core.errors import DataError
 from storewise.core.progress import Progress, Silent
 from storewise.core.registry import Registry
+from storewise.core.tracking import Run
 from storewise.predict import COMPONENTS
 from storewise.predict.base import Labelled, Predictor, Values
 from storewise.predict.calibration import platt
-from storewise.predict.contest import Contest, Fold, Tracker, fit
+from storewise.predict.contest import Contest, Fold, fit
 from storewise.predict.tune import tune
 
 NETWORK = 30  # complexity from which on a model is a network
@@ -85,14 +86,15 @@ def choose(
     budget_s: float,
     seed: int,
     progress: Progress | None = None,
-    tracker: Tracker | None = None,
+    tracker: Run | None = None,
     storage: str | None = None,
 ) -> Choice:
     """Try every predictor on folds (each judged on rows after those it learned from), within about ``budget_s``.
 
     Each is tried with its defaults, the simplest first; the best ones are then tuned. The choice is the simplest
     whose loss is within one standard error (of the paired difference, row by row) of the best one's: the rule of
-    Breiman et al. (1984). ``storage``: an Optuna storage URL, to go on with an earlier search.
+    Breiman et al. (1984). ``tracker``: is told every fold's loss. ``storage``:
+    an Optuna storage URL, to go on with an earlier search.
 
     Raises:
         DataError: when there is no fold, or no predictor could be trained.
@@ -109,6 +111,8 @@ def choose(
     attempts: dict[str, Attempt] = {}
     for name in watching.track(ordered, label="predictors on validation"):
         attempts[name] = _try(contest, name, kinds[name], until, forced=candidates is not None)
+        if not attempts[name].skipped:
+            contest.track(name, attempts[name].loss)
     leaders = sorted((a for a in attempts.values() if not a.skipped), key=lambda a: a.loss)
     if not leaders:
         why = "; ".join(f"{a.name}: {a.skipped}" for a in attempts.values())

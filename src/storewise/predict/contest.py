@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Any, Protocol
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property, partial
+from typing import Any
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from storewise.core.config import Config, parse
 from storewise.core.progress import Progress
 from storewise.core.registry import Registry
 from storewise.core.rng import spawn
+from storewise.core.tracking import Run
 from storewise.predict.base import Labelled, Predictor, Values
 
 STOPPING_SHARE = 0.15  # of the training rows, the latest: when to stop is read off them
@@ -27,12 +29,6 @@ class Fold:
     later: Labelled
 
 
-class Tracker(Protocol):
-    """Where an attempt's figures are written, if anywhere."""
-
-    def log(self, metrics: Mapping[str, float], *, step: int | None = ...) -> None: ...
-
-
 def fit(
     registry: Registry,
     name: str,
@@ -41,13 +37,15 @@ def fit(
     *,
     seed: int,
     progress: Progress | None = None,
+    on_validation: Callable[[int, float], None] | None = None,
 ) -> tuple[Predictor[Any], Config]:
     """A predictor trained on (n,) rows, oldest first, and its config as early stopping left it.
 
     One that stops early learns from the first 85 % and stops by the rest; where it can say when that was, it then
-    learns from all rows for as long.
+    learns from all rows for as long. ``on_validation``: told of each validation on the way there.
     """
     made = _create(registry, name, config)
+    made.on_validation = on_validation
     cut = int(len(data.labels) * (1 - STOPPING_SHARE))
     tail = data.labels[cut:]
     usable = len(tail) > 0 and tail.min() < tail.max() and data.labels[:cut].min() < data.labels[:cut].max()
@@ -72,12 +70,18 @@ class Contest:
     folds: tuple[Fold, ...]
     seed: int
     progress: Progress
-    tracker: Tracker | None = None
+    tracker: Run | None = None
+    _steps: Iterator[int] = field(default_factory=lambda: itertools.count(1), compare=False)
 
     @cached_property
     def labels(self) -> Values:
         """(n,) of all validation rows, fold after fold."""
         return np.concatenate([fold.later.labels for fold in self.folds])
+
+    def track(self, name: str, loss: float) -> None:
+        """Write the log-loss of an attempt or a trial where the choice is tracked."""
+        if self.tracker is not None:
+            self.tracker.log(next(self._steps), {f"{name}/validation log loss": loss})
 
     def kind(self, name: str) -> type[Predictor[Any]]:
         """The predictor's class.
@@ -96,19 +100,19 @@ class Contest:
         *,
         until: float = float("inf"),
         after_fold: Callable[[int, Values], None] | None = None,
+        on_validation: Callable[[int, int, float], None] | None = None,
     ) -> tuple[Config, Values] | None:
         """The config, and the scores (n,) of all validation rows; None when ``until`` would pass before the end.
 
-        ``after_fold`` is told the scores so far, and may raise to end the run.
+        ``after_fold`` is told the scores so far, ``on_validation`` each validation inside a training (fold, number,
+        log-loss); both may raise to end the run.
         """
         started, found = time.perf_counter(), []
         used: Config | None = None
         for number, fold in enumerate(self.folds):
-            made, used = fit(self.registry, name, config, fold.train, seed=self.seed, progress=None)
+            told = None if on_validation is None else partial(on_validation, number)
+            made, used = fit(self.registry, name, config, fold.train, seed=self.seed, on_validation=told)
             found.append(np.clip(made.scores(fold.later.rows), 0.0, 1.0))
-            if self.tracker is not None:
-                loss = -np.log(np.clip(np.abs(1 - fold.later.labels - found[-1]), 1e-9, 1)).mean()
-                self.tracker.log({f"{name}/validation log loss": float(loss)}, step=number)
             if after_fold is not None:
                 after_fold(number, np.concatenate(found))
             spent = time.perf_counter() - started

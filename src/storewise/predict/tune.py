@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import warnings
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -17,6 +17,9 @@ from storewise.predict.contest import Contest
 
 MOST_TRIALS = 40
 START_TRIALS = 8
+INSIDE = 1_000
+"""Optuna's steps: validations inside the training on a fold count from fold · 1000, the fold itself is the last."""
+Pruner = Literal["median", "hyperband"]
 
 
 @dataclass(frozen=True)
@@ -36,11 +39,13 @@ def tune(
     budget_s: float,
     storage: str | None = None,
     most: int = MOST_TRIALS,
+    pruner: Pruner = "median",
 ) -> Tuned | None:
     """Search the predictor's own space for about ``budget_s``; None when it has none, or no trial was finished.
 
-    The tree-structured Parzen estimator (Bergstra et al., 2011) proposes; a trial whose loss after a fold is above
-    the median of the others at that fold is ended. ``storage``: an Optuna
+    The tree-structured Parzen estimator (Bergstra et al., 2011) proposes. A trial is ended whose log-loss, at a
+    validation of its early stopping or after a fold, is above the median of the others at that point; with
+    ``hyperband``, as its brackets say (Li et al., 2018). ``storage``: an Optuna
     storage URL; a search of the same name in it is gone on with, its trials counted towards ``most``.
     """
     import optuna
@@ -56,7 +61,7 @@ def tune(
             sampler=optuna.samplers.TPESampler(
                 seed=derive_seed(contest.seed, name, "tune") % 2**32, multivariate=True, n_startup_trials=START_TRIALS
             ),
-            pruner=optuna.pruners.MedianPruner(n_startup_trials=4),
+            pruner=_pruner(pruner, len(contest.folds)),
         )  # fmt: skip
     until = time.perf_counter() + budget_s
     best: list[Tuned] = []
@@ -65,16 +70,23 @@ def tune(
         values = kind.space(trial)
 
         def after_fold(number: int, scores: Values) -> None:
-            trial.report(_loss(scores, contest.labels[: len(scores)]), number)
+            report((number + 1) * INSIDE - 1, _loss(scores, contest.labels[: len(scores)]))
+
+        def on_validation(fold: int, number: int, loss: float) -> None:
+            report(fold * INSIDE + min(number, INSIDE - 2), loss)
+
+        def report(step: int, loss: float) -> None:
+            trial.report(loss, step)
             if trial.should_prune():
                 raise optuna.TrialPruned
 
         config = parse(kind.Config, values, where=name)
-        found = contest.run(name, config, until=until, after_fold=after_fold)
+        found = contest.run(name, config, until=until, after_fold=after_fold, on_validation=on_validation)
         if found is None:
             raise optuna.TrialPruned
         loss = _loss(found[1], contest.labels)
         trial.set_user_attr("config", values)
+        contest.track(name, loss)
         if not best or loss < best[0].loss:
             best[:] = [Tuned(found[0], found[1], loss, 0)]
         return loss
@@ -98,6 +110,14 @@ def _best(study: Any, contest: Contest, name: str, best: list[Tuned]) -> Tuned |
         assert found is not None
         return Tuned(found[0], found[1], float(leader.value), len(study.trials))
     return Tuned(best[0].config, best[0].scores, best[0].loss, len(study.trials))
+
+
+def _pruner(name: Pruner, folds: int) -> Any:
+    import optuna
+
+    if name == "hyperband":
+        return optuna.pruners.HyperbandPruner(min_resource=1, max_resource=folds * INSIDE)
+    return optuna.pruners.MedianPruner(n_startup_trials=4)
 
 
 def _loss(scores: Values, labels: Values) -> float:

@@ -158,7 +158,7 @@ def check_contributions(model: Predictor[Any], rows: Rows, additive: float) -> N
         return
     assert told.values.shape == (len(rows), len(told.names)), f"contributions have shape {told.values.shape}"
     assert np.isfinite(told.values).all(), "a contribution is not finite"
-    known = {*rows.number_names, *rows.category_names, *rows.vectors}
+    known = {*rows.number_names, *rows.category_names, *rows.vectors, *rows.sequences}
     known |= {f"history of {name}" for name in rows.sequences}
     assert set(told.names) <= known, f"contributions of unknown features: {set(told.names) - known}"
     scores = np.clip(model.scores(rows), 1e-9, 1 - 1e-9)

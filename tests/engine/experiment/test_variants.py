@@ -171,3 +171,12 @@ def test_command_line_without_an_experiment_and_for_planning(
     with pytest.raises(SystemExit) as stopped:
         main(["experiment", "--baseline", "0.1"])
     assert stopped.value.code == 2
+
+
+def test_ranking_can_be_switched_off_and_nothing_else_of_it_changed(tmp_path: Path) -> None:
+    off = FILE.replace('change.policy.repeats = "hide"', 'change.rank.use = "never"')
+    (tmp_path / "home.toml").write_text(off)
+    assert effective(read_pipeline(tmp_path / "home.toml", registry()))["hide"].rank.use == "never"
+    (tmp_path / "home.toml").write_text(off.replace('rank.use = "never"', "rank.moments = 3"))
+    with pytest.raises(ConfigError, match=r'change\.rank\.use = "never"'):
+        read_pipeline(tmp_path / "home.toml", registry())

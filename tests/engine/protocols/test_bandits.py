@@ -37,7 +37,9 @@ def test_policies_that_learn_lose_less(report):
 
 def test_sections_of_estimators(report):
     names = [part["question"] for part in report["others"]]
-    assert names == ["regret without contexts", "estimators", "slate estimators"]
+    assert names == [
+        "regret without contexts", "estimators", "estimators with a wrong reward model", "slate estimators"
+    ]  # fmt: skip
     found = by_model(report["others"][1]["rows"])
     assert set(found) == {"ips", "snips", "clipped ips", "dm", "dr", "sndr", "switch-dr", "dr-os"}
     assert found["dr"]["coverage"]["high"] > 0.93

@@ -123,6 +123,18 @@ def test_hashing_shares_rows_and_keeps_missing_and_unseen_apart() -> None:
     assert counts.max() < 3 * counts.mean()
 
 
+def test_names_that_no_file_can_have(data: Labelled, tmp_path: Any) -> None:
+    from storewise.core import artifact
+
+    rows = replace(data.rows, number_names=("price / €", "../age"), category_names=("a/b", "c"), sequences={})
+    model: Any = registry().create("predict.fm.v1", {"epochs": 1})
+    model.train(Labelled(rows, data.labels), rng=np.random.default_rng(1))
+    written = artifact.write(artifact.Artifact("predict", {}, model.state()), tmp_path)
+    again: Any = registry().create("predict.fm.v1", {"epochs": 1})
+    again.restore(artifact.read(written).arrays)
+    np.testing.assert_array_equal(again.scores(rows), model.scores(rows))
+
+
 def test_refusals(data: Labelled) -> None:
     model = registry().create("predict.fm.v1")
     with pytest.raises(StateError, match="has not been trained"):
@@ -131,7 +143,7 @@ def test_refusals(data: Labelled) -> None:
     with pytest.raises(DataError, match="nothing to tell apart"):
         model.train(one, rng=np.random.default_rng(1))  # type: ignore[attr-defined]
     amounts = Labelled(data.rows, np.arange(len(data.rows), dtype=float))
-    with pytest.raises(DataError, match="predict 0 or 1"):
+    with pytest.raises(DataError, match="labels are 0 or 1"):
         model.train(amounts, rng=np.random.default_rng(1))  # type: ignore[attr-defined]
     alone = replace(data.rows, sequences={"brand": data.rows.sequences["product"]})
     with pytest.raises(DataError, match="'brand' has no category"):

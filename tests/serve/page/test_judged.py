@@ -53,8 +53,9 @@ PREDICTIONS = {
     "click": {"about": "clicks", "predictable": False, "reason": "not predictable from this shop: no impressions"},
 }  # fmt: skip
 DIAL = [
-    {"dial": d, "ndcg@12": interval(0.3 - 0.1 * d * d), "margin": interval(2 + d)} for d in (0, 0.25, 0.5, 1)
-]
+    {"dial": d, "dominated": d == 0.25, "metrics": {"ndcg@12": interval(0.3 - 0.1 * d * d), "margin_minor":
+     {"value": 200 + 100 * d, "low": 190 + 100 * d, "high": 215 + 100 * d}}} for d in (0.0, 0.25, 0.5, 1.0)
+]  # fmt: skip
 
 
 def evaluation(**more: Any) -> dict[str, Any]:
@@ -116,6 +117,7 @@ def test_the_dial_is_a_point_a_setting_with_both_intervals(visit: Any) -> None:
     chart = page.locator("section.part", has_text="what a place is worth").locator(".chart svg")
     expect(chart.locator("circle")).to_have_count(4)
     assert chart.locator(".whisker").count() == 8
+    expect(page.locator("section.part .note", has_text="another setting")).to_contain_text("0.25")
     assert chart.locator(".name").all_text_contents() == ["0.00", "0.25", "0.50", "1.00"]
 
 

@@ -91,7 +91,10 @@ def typed(table: pl.DataFrame) -> pl.DataFrame:
     """
     columns = []
     for column in table.get_columns():
-        if column.dtype.is_temporal() or column.dtype.is_nested() or column.dtype == pl.Binary:
+        if column.dtype.is_nested() or column.dtype == pl.Binary:
+            continue
+        if column.dtype.is_temporal():
+            columns.append(column.cast(pl.String))
             continue
         number = column.cast(pl.Float64, strict=False)
         if column.dtype == pl.String:

@@ -20,8 +20,9 @@ FIXED = (
     "selection",
     "retriever",
     "content",
+    "attributes",
+    "predict",
     "rules",
-    "rank",
 )  # what training has settled already
 
 
@@ -42,6 +43,11 @@ def _changed(pipeline: Pipeline, experiment: Experiment, name: str) -> Pipeline:
     for section, keys in experiment.variants[name].change.items():
         present = getattr(pipeline, section, None) if section in type(pipeline).model_fields else None
         where = f"[experiment.variants.{name}] change.{section}"
+        if section == "rank" and (wrong := sorted(set(keys) - {"use"})):
+            raise ConfigError(
+                f"{where}.{wrong[0]}: training has settled that for all variants.",
+                next_step='A variant may switch ranking off: change.rank.use = "never".',
+            )
         if section in FIXED or not isinstance(present, Config):
             known = [
                 field

@@ -11,6 +11,7 @@ from storewise.engine.protocols.base import Fold, Question, RankingProtocol
 from storewise.engine.protocols.cold_items import ColdItems
 from storewise.engine.protocols.compression import Compression
 from storewise.engine.protocols.five_fold import FiveFold
+from storewise.engine.protocols.funnel import FunnelStudy
 from storewise.engine.protocols.graph_links import GraphLinks
 from storewise.engine.protocols.inputs import Inputs, Study
 from storewise.engine.protocols.item_stratified import ItemStratified
@@ -18,6 +19,7 @@ from storewise.engine.protocols.labels import Labels
 from storewise.engine.protocols.leave_last_out import LeaveLastOut
 from storewise.engine.protocols.lists import Lists
 from storewise.engine.protocols.off_policy import OffPolicy
+from storewise.engine.protocols.prediction_ablation import PredictionAblation
 from storewise.engine.protocols.purchase import Purchase
 from storewise.engine.protocols.ranking import Ranking
 from storewise.engine.protocols.rating_folds import RatingFolds
@@ -50,11 +52,13 @@ STUDIES: dict[str, Study] = {
         Bandits(),
         ColdItems(),
         Compression(),
+        FunnelStudy(),
         GraphLinks(),
         Labels(),
         Purchase(),
         OffPolicy(),
         Ranking(),
+        PredictionAblation(),
         Search(),
         Table(),
         Tagging(),

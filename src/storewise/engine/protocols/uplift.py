@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,10 +16,9 @@ from storewise.engine.protocols.inputs import Inputs
 from storewise.engine.registry import component_names, registry
 from storewise.metrics.effect import arm_effects
 from storewise.metrics.intervals import Interval
-from storewise.metrics.uplift import FIGURES, as_intervals, by_share, curve, figures
+from storewise.metrics.uplift import FIGURES, as_intervals, by_share, curve
 from storewise.predict.base import Values
 from storewise.predict.uplift.base import Campaign
-from storewise.predict.uplift.fields import Fields
 
 TEST_SHARE = 0.4  # effects are small: a smaller test could not tell an order from chance
 RESPONSE = "uplift.response.v1"
@@ -57,23 +56,25 @@ class Uplift:
         if wrong := [name for name in names if not name.startswith("uplift.")]:
             raise ConfigError(f"{wrong[0]} is no uplift model.", next_step="See: storewise models uplift.")
         names = list(dict.fromkeys([*names, RESPONSE]))
-        fields = Fields.of(table.features)
+        table = uplift.limited(table, seed)
+        fields = uplift.fields_of(table, seed)
         data, gap, note = uplift.campaign_of(table, fields)
         data.check()
         learn, test = (
             data.part(part) for part in uplift.stratified(data, [1 - TEST_SHARE, TEST_SHARE], seed)
         )
         choices = uplift.choose(learn, names, budget_s=budget_s, seed=seed, progress=progress)
-        reason = _reason(choices, table, gap, note)
+        reason = _reason(choices, [*table.notes, *fields.notes], gap, note)
         effects: dict[str, Values] = {}
         for choice in progress.track(choices, label="uplift: training again"):
             started = time.perf_counter()
             effects[choice.name] = choice.train(learn, seed).effects(test.rows)
             choice.seconds += time.perf_counter() - started
-        rows = _rows(choices, effects, test, seed)
+        found = uplift.joint_areas(effects, test, seed=seed)
+        rows = _rows(choices, found)
         others = [_arms(table, data, choices[0].name)]
         others += [
-            _one_arm(arm, table.arm_names[arm], choices, effects, test, reason, seed)
+            _one_arm(arm, table.arm_names[arm], choices, found, effects[choices[0].name], test, reason, seed)
             for arm in range(1, test.n_arms)
         ]
         return {
@@ -87,14 +88,14 @@ class Uplift:
 
 
 def _rows(
-    choices: Sequence[uplift.Candidate], effects: dict[str, Values], test: Campaign, seed: int
+    choices: Sequence[uplift.Candidate], found: Mapping[str, tuple[Values, Values]]
 ) -> list[dict[str, Any]]:
     """One row a model, with its difference to messaging the likeliest buyers, the same people resampled."""
-    found = {name: uplift.joint_areas(one, test, seed=seed) for name, one in effects.items()}
-    simple_point, simple_drawn = found[RESPONSE]
+    means = {name: (point.mean(axis=0), drawn.mean(axis=0)) for name, (point, drawn) in found.items()}
+    simple_point, simple_drawn = means[RESPONSE]
     rows = []
     for choice in choices:
-        point, drawn = found[choice.name]
+        point, drawn = means[choice.name]
         metrics = as_intervals(point, drawn)
         low, high = np.quantile(drawn[0] - simple_drawn[0], [0.025, 0.975])
         metrics["qini_above_response"] = Interval(float(point[0] - simple_point[0]), float(low), float(high))
@@ -103,21 +104,17 @@ def _rows(
 
 
 def _one_arm(
-    arm: int,
-    arm_name: str,
-    choices: Sequence[uplift.Candidate],
-    effects: dict[str, Values],
-    test: Campaign,
-    reason: str,
-    seed: int,
-) -> dict[str, Any]:
-    """One arm against the control: figures, the curve and the effect by tenth."""
+    arm: int, arm_name: str, choices: Sequence[uplift.Candidate], found: Mapping[str, tuple[Values, Values]],
+    chosen: Values, test: Campaign, reason: str, seed: int,
+) -> dict[str, Any]:  # fmt: skip
+    """One arm against the control: figures, and the chosen model's curve and effect by tenth."""
     kept, trial = uplift.trial_of(test, arm)
     rows = []
     for choice in choices:
-        scores = effects[choice.name][kept, arm - 1]
-        row = _row(choice, choices[0].name, figures(scores, trial, seed=seed))
+        point, drawn = found[choice.name]
+        row = _row(choice, choices[0].name, as_intervals(point[arm - 1], drawn[arm - 1]))
         if row["selected"]:
+            scores = chosen[kept, arm - 1]
             row |= {"curve": curve(scores, trial, seed=seed), "tenths": by_share(scores, trial)}
         rows.append(row)
     return {"question": f"{arm_name} against the control", "reason": reason, "rows": _sorted(rows)}
@@ -157,10 +154,10 @@ def _sorted(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: (not row["selected"], -row["metrics"][FIGURES[0]]["value"]))
 
 
-def _reason(choices: Sequence[uplift.Candidate], table: CampaignTable, gap: float, note: str | None) -> str:
+def _reason(choices: Sequence[uplift.Candidate], notes: Sequence[str], gap: float, note: str | None) -> str:
     best = choices[0]
     told = [f"{best.name} has the highest cross-fitted Qini of {len(choices)} models ({best.validation:.4f})"]
-    told += [note or f"arms were alike before (largest standardised difference {gap:.3f})", *table.notes]
+    told += [note or f"arms were alike before (largest standardised difference {gap:.3f})", *notes]
     return "; ".join(told) + "."
 
 

@@ -116,6 +116,7 @@ class Snapshot:
                 eligibility=_rules(pipeline, self.catalogue),
                 shopper_rules=ShopperRules(self.catalogue, pipeline.eligibility),
                 explorer=Explorer.of(pipeline, all_components()),
+                second=None if pipeline.rank.use == "never" else self.second,
             )
             for name, pipeline in effective(self.pipeline).items()
         }

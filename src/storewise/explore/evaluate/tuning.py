@@ -25,12 +25,16 @@ def candidates(e: Evidence, estimator: str) -> tuple[float, ...]:
 
 
 def tune(e: Evidence, estimator: Estimator, limits: Sequence[float]) -> tuple[float, Terms]:
-    """The λ with the smallest estimate of the mean squared error (in the manner of Su et al., 2020, section 5),
+    """The λ with the smallest estimate of the mean squared error (in the manner of Su et al., 2020, section 5).
 
-    s_λ² + max(b_λ² - s(b_λ)², 0),
+    With s_λ the standard error of the estimate, b_λ its difference to the unbiased one (λ = ∞) and s(b_λ) that
+    difference's standard error, the estimate is
 
-    with s_λ the standard error of the estimate, b_λ its difference to the unbiased one (λ = ∞), and s(b_λ) that
-    difference's standard error: a difference that noise explains is no bias. Ties keep the less biased.
+    - without a reward model s_λ² + max(b_λ² - s(b_λ)², 0): a difference that noise explains is no bias;
+    - with one s_λ² + b_λ² + s(b_λ)²: what is not weighted comes from the model, whose own noise s_λ does not show;
+      it is taken to be as large as the noise that was avoided. Little is traded then, and safely.
+
+    Ties keep the less biased.
 
     >>> from storewise.explore.evaluate.estimators import clipped
     >>> weights, none = np.array([30.0, 30.0] + [0.9] * 198), np.zeros(200)
@@ -43,7 +47,9 @@ def tune(e: Evidence, estimator: Estimator, limits: Sequence[float]) -> tuple[fl
         terms = estimator(e, limit)
         apart = terms.influence - whole.influence
         error = float(apart.std(ddof=1)) / np.sqrt(len(apart)) if len(apart) > 1 else 0.0
-        squared = terms.standard_error() ** 2 + max(float(apart.mean()) ** 2 - error**2, 0.0)
+        bias = float(apart.mean()) ** 2
+        unknown = bias + error**2 if e.fitted.any() and terms.base.any() else max(bias - error**2, 0.0)
+        squared = terms.standard_error() ** 2 + unknown
         if best is None or squared < best[0]:
             best = squared, limit, terms
     assert best is not None

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
@@ -11,7 +13,6 @@ import numpy.typing as npt
 from pydantic import Field
 
 from storewise.core.component import Arrays, Component
-from storewise.core.errors import DataError
 from storewise.core.progress import Progress
 from storewise.predict.base import Contributions, Labelled, Predictor, Rows, Trial, Values
 from storewise.predict.labels import require_event
@@ -66,6 +67,9 @@ class Trained(Component[ConfigT]):
         seed = int(rng.integers(2**62))
         start = np.random.default_rng(seed)
         p = embed.initial(reading, self.config.embedding_size, start) | self.initial(reading, start)
+        if "bias" in p:  # start at the rate of the events, not at one half
+            rate = float(np.clip(labels[:, 0].mean(), 1e-6, 1 - 1e-6))
+            p["bias"] = np.full(1, np.log(rate / (1 - rate)) + np.log(weights[0]), np.float32)
         examples = Examples(reading.read(rows), labels.astype(np.float32))
         later = Examples(reading.read(held[0]), held[1].astype(np.float32)) if held else None
         outcome = fit(
@@ -99,14 +103,14 @@ class Trained(Component[ConfigT]):
         self.require(self.reading is not None)
         assert self.reading is not None
         return {
-            **{f"p.{name}": value for name, value in self.parameters.items()},
-            **{f"outset.{name}": np.asarray(value) for name, value in self.outset.items()},
+            **_numbered("p", self.parameters),
+            **_numbered("outset", self.outset),
             **{f"reading.{name}": value for name, value in self.reading.state().items()},
             "shift": self.shift, "best_epochs": np.array([self.best_epochs]),
         }  # fmt: skip
 
     def restore(self, state: Arrays) -> None:
-        self.parameters, self.outset = _part(state, "p."), _part(state, "outset.")
+        self.parameters, self.outset = _named("p", state), _named("outset", state)
         self.reading = Reading.of_state(_part(state, "reading."))
         self.shift = np.asarray(state["shift"])
         self.best_epochs = float(state["best_epochs"][0])
@@ -143,14 +147,16 @@ class Network(Trained[SingleT], Predictor[SingleT]):
             StateError: when the loss is no number any more.
             MissingExtra: without torch.
         """
-        labels = binary(data.labels)
         require_event(data)
+        labels = np.asarray(data.labels, np.float64)
         if validation is not None and len(validation.rows):
             held = (validation.rows, np.asarray(validation.labels, np.float64)[:, None])
         else:
             held = None
         positives = float(labels.mean())
         weights = np.array([((1 - positives) / positives) ** self.config.balance])
+        if self.on_validation is not None:
+            run = _watched(run or TrainingRun(), self.on_validation)
         self.learn(data.rows, labels[:, None], held, weights=weights, rng=rng, progress=progress, run=run)
 
     @classmethod
@@ -177,30 +183,16 @@ class Network(Trained[SingleT], Predictor[SingleT]):
         )
 
 
-def binary(labels: Values) -> Values:
-    """Labels of both classes, as float64.
+def _watched(run: TrainingRun, told: Callable[[int, float], None]) -> TrainingRun:
+    """The run, with each validation told by its number."""
+    numbers = itertools.count(1)
 
-    Raises:
-        DataError: otherwise.
+    def report(step: int, loss: float) -> None:
+        if run.report is not None:
+            run.report(step, loss)
+        told(next(numbers), loss)
 
-    >>> binary(np.array([0, 1])).tolist()
-    [0.0, 1.0]
-    """
-    found = np.asarray(labels, np.float64)
-    if not len(found):
-        raise DataError("There are no rows to learn from.", next_step="Give rows with a label.")
-    if not np.isin(found, (0.0, 1.0)).all():
-        other = found[~np.isin(found, (0.0, 1.0))][0]
-        raise DataError(
-            f"A label is {other:g}; networks predict 0 or 1.",
-            next_step="Give 0/1 labels, or a model of amounts.",
-        )
-    if found.min() == found.max():
-        raise DataError(
-            f"All {len(found):,} labels are {found[0]:g}: there is nothing to tell apart.",
-            next_step="Give rows of both outcomes.",
-        )
-    return found
+    return replace(run, report=report)
 
 
 def sigmoid(x: Values) -> Values:
@@ -211,6 +203,16 @@ def sigmoid(x: Values) -> Values:
     """
     small = np.exp(-np.abs(x))
     return np.where(x >= 0, 1 / (1 + small), small / (1 + small))
+
+
+def _numbered(kind: str, arrays: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
+    """Arrays by number, their names beside: a column's name may hold what a file's name cannot."""
+    names = np.array(list(arrays), dtype=np.str_)
+    return {f"{kind}.names": names, **{f"{kind}.{i}": value for i, value in enumerate(arrays.values())}}
+
+
+def _named(kind: str, state: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
+    return {name: np.asarray(state[f"{kind}.{i}"]) for i, name in enumerate(state[f"{kind}.names"].tolist())}
 
 
 def _part(state: Mapping[str, npt.NDArray[Any]], prefix: str) -> dict[str, npt.NDArray[Any]]:

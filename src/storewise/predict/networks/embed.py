@@ -17,7 +17,9 @@ from storewise.predict.networks.inputs import Inputs, Reading
 from storewise.predict.networks.ops import Ops
 
 Parameters = Mapping[str, Any]
-SPREAD = 0.2  # of embeddings at the start
+SPREAD, PAIRS = 0.2, 0.2
+"""Of embeddings at the start: 0.2, and less where there are so many features that the sum over all pairs of them
+would have a variance above 0.1."""
 HISTORY = "history of "
 
 
@@ -36,11 +38,18 @@ class Embedded:
         return ops.concat([self.dense, *self.parts.values()])
 
 
+def spread(reading: Reading, size: int) -> float:
+    """The standard deviation of an embedding's numbers at the start: F features have ``F²/2`` pairs, the inner
+    product of a pair the variance ``size · spread⁴``."""
+    features = max(1, len(reading.dense_names) + len(part_names(reading)))
+    return float(min(SPREAD, (PAIRS / (size * features**2)) ** 0.25))
+
+
 def initial(reading: Reading, size: int, rng: np.random.Generator) -> dict[str, Any]:
     """Tables, projections and first-order weights at the start; float32."""
     made: dict[str, Any] = {}
     for name, rows in reading.tables.items():
-        made[f"table.{name}"] = rng.normal(0, SPREAD, (rows, size))
+        made[f"table.{name}"] = rng.normal(0, spread(reading, size), (rows, size))
         made[f"first.{name}"] = np.zeros(rows)
     for name, width in reading.vectors.items():
         made[f"project.{name}"] = rng.normal(0, 1 / np.sqrt(max(width, 1)), (width, size))

@@ -36,7 +36,9 @@ How = Literal["auto", "captum", "differences"]
 def average(e: Embedded) -> dict[str, npt.NDArray[np.float32]]:
     """The average row, leaf by leaf. Keys of histories are 0: nothing was looked at."""
     found = {name: np.asarray(value).mean(axis=0) for name, value in _leaves(e).items()}
-    return {name: value * 0 if name.startswith("keys.") else value for name, value in found.items()}
+    return {
+        name: np.asarray(value * 0 if name.startswith("keys.") else value) for name, value in found.items()
+    }
 
 
 def contributions(

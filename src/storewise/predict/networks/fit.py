@@ -50,8 +50,8 @@ class LoopConfig(Config):
     schedule: Literal["constant", "cosine"] = "constant"
     weight_decay: float = Field(default=1e-4, ge=0)
     l2: float = Field(default=10.0, ge=0)
-    dropout: float = Field(default=0.1, ge=0, lt=1)
-    unseen: float = Field(default=0.01, ge=0, lt=1)
+    dropout: float = Field(default=0.2, ge=0, lt=1)
+    unseen: float = Field(default=0.1, ge=0, lt=1)
     validations: int = Field(default=2, ge=1)
     patience: int = Field(default=6, ge=0)
     augmentation: Augmentation = Augmentation()
@@ -131,6 +131,10 @@ def fit(
     if found is not None:
         _restore(state, found)
     runs = _open(run, about, state.step)
+    torch = require("torch", extra="deep")
+    # Products of this size gain nothing from threads, and one thread gives the same bits on every machine.
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
     try:
         while state.step < total and not _out_of_patience(state):
             stop = min(total, (state.step // every + 1) * every)
@@ -143,6 +147,7 @@ def fit(
             if run.report is not None:
                 run.report(*state.losses[-1])
     finally:
+        torch.set_num_threads(threads)
         for each in runs:
             each.finish()
     kept = state.best if config.patience else _arrays(state.parameters)

@@ -8,7 +8,7 @@ import numpy as np
 
 from storewise.core.config import Config
 from storewise.predict.networks.base import Network, SingleConfig
-from storewise.predict.networks.embed import SPREAD, Embedded, Parameters
+from storewise.predict.networks.embed import Embedded, Parameters, spread
 from storewise.predict.networks.inputs import Reading
 from storewise.predict.networks.layers import first_order, pairwise
 from storewise.predict.networks.ops import Ops
@@ -42,5 +42,5 @@ def start(reading: Reading, size: int, rng: np.random.Generator) -> dict[str, An
     return {
         "bias": np.zeros(1, np.float32),
         "first": np.zeros(width, np.float32),
-        "table": rng.normal(0, SPREAD, (width, size)).astype(np.float32),
+        "table": rng.normal(0, spread(reading, size), (width, size)).astype(np.float32),
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +24,7 @@ GROUPS = {
 """Beginnings of feature names, and what they have in common. Others say nothing of this one product."""
 
 
+@cache
 def group_of(name: str) -> str | None:
     """The group of a feature; ``source`` for a retriever's score or rank.
 

@@ -26,6 +26,8 @@ def snapshot(service: ServiceOf) -> Json:
     serving, pointer = service.current(), read_pointer(service.store.folder)
     facts = {key: value for key, value in serving.manifest.facts.items() if key not in APART}
     published = asdict(pointer) if pointer.serving == serving.id else {}
+    known = serving.content.facts if serving.content is not None else {}
+    content = {key: known[key] for key in ("encoder", "note", "photos") if key in known}
     return Json(
         {
             "snapshot": serving.id,
@@ -33,6 +35,7 @@ def snapshot(service: ServiceOf) -> Json:
             "history": published.get("history", []),
             "pipeline": serving.manifest.pipeline,
             "artifacts": serving.manifest.artifacts,
+            "content": content or None,
             **facts,
             "watermark": moment(serving.watermark),
         }

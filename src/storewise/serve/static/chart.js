@@ -40,7 +40,7 @@ function axis(given, values) {
 function draw(lines, { title, x, y, guides, width }) {
   const points = lines.flatMap((line) => line.points).filter((point) => finite(point.y));
   const ends = [...guides.flat().map(([, value]) => value), ...points.flatMap((point) => [point.y, point.low, point.high])];
-  const across = axis(x, [...points.map((point) => point.x), ...guides.flat().map(([value]) => value)]);
+  const across = axis(x, [...points.flatMap((point) => [point.x, point.left, point.right]), ...guides.flat().map(([value]) => value)]);
   const up = axis(y, ends);
   const left = Math.max(LEFT, ...up.steps.map((v) => y.say(v).length * SIGN + 14));
   const height = width < NARROW ? 230 : 270;

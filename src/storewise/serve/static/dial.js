@@ -2,36 +2,41 @@
 
 import { chart } from "./chart.js";
 import { h } from "./dom.js";
-import { number, t, tOr } from "./i18n.js";
+import { number, t } from "./i18n.js";
 
 const WISH = ["ndcg", "recall", "hit", "map"];
-const WORTH = ["margin", "revenue", "value", "worth"];
+const WORTH = ["margin_minor", "expected_margin_minor", "revenue_minor"];
 
-/** `rows`: `{dial, ndcg: {value, low, high}, margin | revenue: {…}}`. Null when the dial was not measured. */
+/** `rows`: `{dial, metrics: {"ndcg@12": {value, low, high}, margin_minor: {…}}, dominated}`, as training measured them on
+ * validation. Null when the dial was not measured. */
 export function dialSection(rows) {
-  const wish = keyOf(rows?.[0], WISH);
-  const worth = keyOf(rows?.[0], WORTH);
+  const wish = keyOf(rows?.[0]?.metrics, WISH);
+  const worth = keyOf(rows?.[0]?.metrics, WORTH);
   if (!wish || !worth) return null;
-  const name = (key) => tOr(`dial.${key.split("@")[0]}`, tOr(`metric.${key.split("@")[0]}`, key));
-  const points = rows.map((row) => ({
-    x: row[worth].value, y: row[wish].value, low: row[wish].low, high: row[wish].high, left: row[worth].low, right: row[worth].high,
-    name: number(row.dial, 2), said: t("dial.point", { dial: number(row.dial, 2), worth: number(row[worth].value, 3), wish: number(row[wish].value, 4) }),
-  }));
-  const digits = (values) => Math.max(0, Math.min(4, 1 - Math.floor(Math.log10(Math.max(...values) - Math.min(...values) || 1))));
+  const points = rows.map(({ dial, metrics }) => pointOf(dial, metrics[wish], metrics[worth]));
   const ends = points.flatMap((point) => [point.left, point.right, point.x]).filter(Number.isFinite);
+  const digits = Math.max(0, Math.min(4, 1 - Math.floor(Math.log10(Math.max(...ends) - Math.min(...ends) || 1))));
+  const dominated = rows.filter((row) => row.dominated).map((row) => number(row.dial, 2));
   return h(
     "section",
     { class: "part" },
     h("h2", {}, t("dial.title")),
     h("p", { class: "quiet" }, t("dial.intro")),
     h("div", { class: "panel" },
-      h("h3", {}, name(wish)),
+      h("h3", {}, t("dial.wish")),
       chart([{ points, dots: true }], {
         title: t("dial.title"),
-        x: { label: name(worth), say: (v) => number(v, digits(ends)), from: Math.min(...ends), to: Math.max(...ends) },
-        y: { label: name(wish), say: (v) => number(v, 3) },
-      })),
+        x: { label: t(`dial.${worth}`), say: (v) => number(v, digits) },
+        y: { label: t("dial.wish"), say: (v) => number(v, 3) },
+      }),
+      dominated.length > 0 && h("p", { class: "quiet note" }, t("dial.dominated", { dials: dominated.join(", ") }))),
   );
+}
+
+function pointOf(dial, wish, worth) {
+  const [x, left, right] = [worth.value, worth.low, worth.high].map((v) => (Number.isFinite(v) ? v / 100 : v));
+  const name = number(dial, 2);
+  return { x, left, right, y: wish.value, low: wish.low, high: wish.high, name, said: t("dial.point", { dial: name, worth: number(x, 2), wish: number(wish.value, 4) }) };
 }
 
 /** The row's figure that belongs to one side, in the order of preference; `ndcg@12` counts as `ndcg`. */

@@ -2,7 +2,7 @@
 
 Labelled rows are parted at random within every class: 70 % to train, 15 % (validation) to choose heads, pseudo-labels
 and the threshold, 15 % (held out) to measure the result. Then everything learns again from all but the validation
-rows, which set the threshold anew for that better model. Rows whose value is too rare to be learned are no training
+rows, and the answers of both parts set the threshold that serves. Rows whose value is too rare to be learned are no training
 rows, but as many of them are held out: there every answer is wrong, as it will be for such products.
 """
 
@@ -96,18 +96,28 @@ def fill(
     asked = Parts(parts.train, parts.validation, np.concatenate([parts.test, rare_held, rare]))
     first = _learn(views, y, n_classes, asked, settings, seed, watching)
     n_held = len(parts.test) + len(rare_held)
-    told, truth = first.test[:n_held], y[asked.test[:n_held]]
-    trust, before = _trust(first, y, asked, n_held, settings)
-    sure = trust(sureness(told))
+    held = _asked(first.test[:n_held], y[asked.test[:n_held]])
+    chosen = _asked(
+        np.concatenate([first.validation, first.test[n_held:]]),
+        np.concatenate([y[parts.validation], y[rare]]),
+    )
+    trust = trust_of(*chosen)
+    before = threshold(trust(chosen[0]), chosen[1], settings.precision)
     unknown = np.flatnonzero(y == UNKNOWN)
-    everything = np.concatenate([parts.train, parts.test])
-    asked = Parts(everything, parts.validation, np.concatenate([unknown, rare]))
-    final = _learn(views, y, n_classes, asked, settings, seed, watching)
-    trust, limit = _trust(final, y, asked, len(unknown), settings)
-    answers = final.test[: len(unknown)]
+    everything = Parts(np.concatenate([parts.train, parts.test]), parts.validation, unknown)
+    final = _learn(views, y, n_classes, everything, settings, seed, watching)
+    # What is known of answers counts twice as much with the held-out rows, now that these have measured.
+    both = np.concatenate([chosen[0], held[0]]), np.concatenate([chosen[1], held[1]])
+    last = trust_of(*both)
     return Filled(
-        unknown, answers, trust(sureness(answers)), limit, sure, told.argmax(axis=1) == truth, before, final.about,
+        unknown, final.test, last(sureness(final.test)), threshold(last(both[0]), both[1], settings.precision),
+        trust(held[0]), held[1], before, final.about,
     )  # fmt: skip
+
+
+def _asked(told: Matrix, truth: Classes) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+    """How sure each answer is, and whether it is right."""
+    return sureness(told), told.argmax(axis=1) == truth
 
 
 def three_parts(y: Classes, *, seed: int) -> Parts:
@@ -180,18 +190,6 @@ def trust_of(sure: npt.NDArray[np.float64], right: npt.NDArray[np.bool_]) -> Tru
 
     found = minimize(loss, np.zeros(2), method="Nelder-Mead")
     return Trust(float(np.exp(found.x[0])), float(found.x[1]))
-
-
-def _trust(
-    learned: Learned, y: Classes, parts: Parts, first_rare: int, config: FillConfig
-) -> tuple[Trust, float]:
-    """What a probability is worth, and the least confidence to answer with, from the validation rows and the rare
-    ones that stand last in the test part."""
-    told = np.concatenate([learned.validation, learned.test[first_rare:]])
-    truth = np.concatenate([y[parts.validation], y[parts.test[first_rare:]]])
-    sure, right = sureness(told), told.argmax(axis=1) == truth
-    trust = trust_of(sure, right)
-    return trust, threshold(trust(sure), right, config.precision)
 
 
 def _learn(

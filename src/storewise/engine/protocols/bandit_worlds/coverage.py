@@ -9,17 +9,18 @@ import numpy as np
 import numpy.typing as npt
 
 from storewise.core.rng import derive_seed, spawn
-from storewise.explore.evaluate.choose import choose_model
 from storewise.explore.evaluate.estimators import ESTIMATORS
 from storewise.explore.evaluate.log import BanditLog, Target
-from storewise.explore.evaluate.slates import SLATE_ESTIMATORS, SlateEvidence
+from storewise.explore.evaluate.reward_model import Kind
+from storewise.explore.evaluate.slates import SLATE_ESTIMATORS, SlateEvidence, place_model
 from storewise.explore.evaluate.terms import Terms, bootstrap_all
 from storewise.explore.evaluate.value import evidence, terms_of
 from storewise.explore.orders.independent import Independent
 from storewise.explore.orders.scores import Normals
 from storewise.metrics.intervals import Interval
 
-PILOT = 1000  # decisions of the log that chooses the reward model; it is not used again
+STRENGTHS: dict[Kind, float] = {"ridge": 0.1, "means": 1.0, "logistic": 1.0}
+"""Little for the model that is right: a mean of predictions needs less shrinkage than a prediction does."""
 Floats = npt.NDArray[np.float64]
 
 
@@ -36,9 +37,10 @@ class Found:
 
 class BanditWorld:
     """``kinds`` of contexts with indicator features, ``arms``; logging and target policies are softmaxes of the
-    true means with opposite leanings, so that weights differ but no action is left out."""
+    true means with opposite leanings, so that weights differ but no action is left out. ``model`` ridge can be
+    right (a coefficient for each context and arm), means cannot (it does not see contexts)."""
 
-    def __init__(self, seed: int, *, kinds: int = 4, arms: int = 5) -> None:
+    def __init__(self, seed: int, *, kinds: int = 4, arms: int = 5, model: Kind = "ridge") -> None:
         rng = spawn(seed, "bandit world")
         self.means = rng.uniform(0.05, 0.6, (kinds, arms))
         self.chance = rng.dirichlet(np.full(kinds, 5.0))
@@ -46,7 +48,7 @@ class BanditWorld:
         self.logging = _softmax(-1.0 * self.means + 0.5 * noise[0])
         self.target = _softmax(3.0 * self.means + 0.5 * noise[1])
         self.truth = float(self.chance @ (self.target * self.means).sum(axis=1))
-        self.model = choose_model(*self.log(PILOT, spawn(seed, "pilot log")), seed=seed)
+        self.model = model
 
     def log(self, n: int, rng: np.random.Generator) -> tuple[BanditLog, Target]:
         """n decisions of the logging policy."""
@@ -62,7 +64,7 @@ class BanditWorld:
 
     def terms(self, n: int, rng: np.random.Generator, *, seed: int) -> dict[str, Terms]:
         """Every estimator on one new log, reward model and λ included."""
-        e = evidence(*self.log(n, rng), model=self.model.kind, strength=self.model.strength, seed=seed)
+        e = evidence(*self.log(n, rng), model=self.model, strength=STRENGTHS[self.model], seed=seed)
         return {name: terms_of(e, name)[0] for name in ESTIMATORS}
 
 
@@ -88,8 +90,19 @@ class SlateWorld:
         self.truth = float(self._chances[1] @ self.means.sum(axis=1))
         logging, target = self._chances
         self._slate = target / logging
+        self._next = self._conditional(target)
         self._prefixes = np.stack([self._ratio(slice(0, j + 1)) for j in range(places)], axis=1)
         self._places = np.stack([self._ratio(slice(j, j + 1)) for j in range(places)], axis=1)
+
+    def _conditional(self, chances: Floats) -> Floats:
+        """(slates, places, arms): of each arm at a place, given the slate's places above."""
+        found = np.zeros((*self.slates.shape, len(self.attraction)))
+        for place in range(self.slates.shape[1]):
+            above = (self.slates[:, None, :place] == self.slates[None, :, :place]).all(axis=2)
+            for arm in range(len(self.attraction)):
+                found[:, place, arm] = above @ (chances * (self.slates[:, place] == arm))
+        found /= found.sum(axis=2, keepdims=True)
+        return found
 
     def _ratio(self, part: slice) -> Floats:
         """Target over logging probability of a part of every slate."""
@@ -102,7 +115,10 @@ class SlateWorld:
         """Every estimator on one new log; the pseudoinverse by places, as a shop's log allows."""
         rows = rng.choice(len(self.slates), n, p=self._chances[0])
         clicks = self._clicks(rows, rng)
-        e = SlateEvidence(clicks, self._slate[rows], self._places[rows], self._prefixes[rows])
+        model = place_model(self.slates[rows], clicks, self._next[rows], rng=spawn(seed, "folds"))
+        e = SlateEvidence(
+            clicks, self._slate[rows], self._places[rows], self._prefixes[rows], None, *model
+        )  # fmt: skip
         return {name: estimator(e) for name, estimator in SLATE_ESTIMATORS.items()}
 
     def _clicks(self, rows: npt.NDArray[np.int64], rng: np.random.Generator) -> Floats:
