@@ -50,7 +50,7 @@ def page() -> str:
             parts.append(_section(run, report))
     parts.extend(
         _speed(name)
-        for name in ("training-speed", "serving", "ingest", "encoding", "demo")
+        for name in ("training-speed", "serving", "second-stage", "ingest", "encoding", "demo")
         if load(f"{name}.json")
     )
     return "\n".join(parts)
