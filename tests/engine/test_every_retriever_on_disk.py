@@ -14,6 +14,7 @@ from storewise.engine.registry import registry
 from storewise.engine.serving.snapshot import restore_retriever, retriever_artifact
 from storewise.recommend.request import Request
 from storewise.recommend.retrieve.base import Retriever
+from storewise.recommend.retrieve.deep.neural import Neural
 from storewise.testing.retriever import shop
 
 NAMES = registry().names("retrieve")
@@ -27,7 +28,11 @@ def test_all_are_found() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_an_artifact_gives_the_same_lists(name: str, tmp_path: Path) -> None:
     data = shop()
-    trained = registry().create(name)
+    small = {}
+    if issubclass(registry().get(name), Neural):
+        pytest.importorskip("torch", reason="needs the extra deep")
+        small = {"epochs": 3, "embedding_size": 8, "length": 12}
+    trained = registry().create(name, small)
     assert isinstance(trained, Retriever)
     trained.train(data, rng=spawn(0, name))
     folder = artifact.write(retriever_artifact(name, trained, {"watermark": 0.0}), tmp_path)

@@ -76,3 +76,13 @@ def test_the_head_stays_and_nothing_stands_twice(m, n, places, seed):
 def test_scores_that_are_no_probabilities_are_refused():
     with pytest.raises(DataError, match=r"chance of a candidate is 2\.5"):
         tail(values=np.array([1, 1, 1, 2.5, 1, 1]))
+
+
+def test_only_the_pool_is_explored():
+    found = [
+        explore_tail(
+            SlateThompson(), ITEMS, values=VALUES, n=2, places=1, pool=2, rng=np.random.default_rng(seed)
+        ).items[1]
+        for seed in range(200)
+    ]
+    assert set(found) == {14, 37}

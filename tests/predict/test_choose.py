@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
 import numpy as np
 import pytest
 
 from storewise.core.errors import DataError, UnknownName
 from storewise.core.progress import Silent
-from storewise.core.tracking import Run
+from storewise.core.tracking.base import open_runs, read_curves
 from storewise.predict import choose as guard
 from storewise.predict.base import Labelled, Predictor, Rows
 from storewise.predict.choose import choose, predictors, registry
@@ -99,22 +97,16 @@ def test_refit_learns_from_all_rows_with_the_chosen_config():
     assert len(made.labels) == len(made.of(TREES).scores)
 
 
-def test_a_tracker_is_told():
-    told: list[Mapping[str, float]] = []
-
-    class Notes(Run):
-        def log(self, step: int, values: Mapping[str, float]) -> None:
-            told.append(values)
-
-        def curve(self, name: str, x: Sequence[float], y: Sequence[float]) -> None:
-            raise AssertionError("a choice has no curves")
-
-        def finish(self) -> None:
-            raise AssertionError("whoever opened the run finishes it")
-
-    choose(folds_of(additive(800)), candidates=[RATE], budget_s=0.1, seed=1, tracker=Notes())
-    assert len(told) == 2
-    assert all(0 < value < 1 for metrics in told for value in metrics.values())
+def test_a_tracker_is_told(tmp_path):
+    """Every attempt, at steps that never go back."""
+    (run,) = open_runs(tmp_path, [])
+    choose(folds_of(additive(800)), candidates=[RATE, LOGISTIC], budget_s=0.0, seed=1, tracker=run)
+    run.finish()
+    lines = read_curves(tmp_path)
+    assert [line["step"] for line in lines] == [1, 2]
+    losses = [value for line in lines for name, value in line.items() if "log loss" in name]
+    assert len(losses) == 2
+    assert all(0 < value < 1 for value in losses)
 
 
 def test_a_search_is_gone_on_with(tmp_path):

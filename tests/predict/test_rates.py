@@ -28,19 +28,6 @@ def test_earlier_is_what_a_loop_counts(rows):
         assert found.events[i] == labels[before].sum()
 
 
-@given(EVENTS)
-@settings(deadline=None, max_examples=80)
-def test_out_of_fold_is_what_a_loop_counts(rows):
-    keys = np.array([k for k, _, _ in rows], np.uint64)
-    labels = np.array([float(y) for _, y, _ in rows])
-    folds = np.array([t for _, _, t in rows])
-    found = rates.out_of_fold(keys, labels, folds, np.zeros(len(rows)))
-    for i in range(len(rows)):
-        others = [j for j in range(len(rows)) if keys[j] == keys[i] and folds[j] != folds[i]]
-        assert found.rows[i] == len(others)
-        assert found.events[i] == labels[others].sum()
-
-
 def table(seed: int, n: int = 400) -> tuple[pl.DataFrame, np.ndarray]:
     rng = np.random.default_rng(seed)
     frame = pl.DataFrame({
@@ -54,7 +41,7 @@ def test_no_later_row_changes_an_earlier_one():
     frame, labels = table(1)
     turned = np.where(frame["at"].to_numpy() >= 150, 1 - labels, labels)
     hashes = {name: hashing.of_column(frame[name]) for name in ("app", "shop")}
-    moments, folds = frame["at"].to_numpy(), np.zeros(400, np.int64)
+    moments = frame["at"].to_numpy()
     upto = moments <= 150
     for key in hashes.values():
         base = rates.overall(labels, moments), rates.overall(turned, moments)
@@ -63,7 +50,7 @@ def test_no_later_row_changes_an_earlier_one():
         )
         assert np.array_equal(ours.rate(10.0)[upto], theirs.rate(10.0)[upto])
         assert not np.array_equal(ours.rate(10.0)[~upto], theirs.rate(10.0)[~upto])
-    made, block = KeyRates.learn(hashes, labels, moments=moments, folds=folds, crossed=2)
+    made, block = KeyRates.learn(hashes, labels, moments=moments, crossed=2)
     assert block.shape == (400, len(made.names))
 
 
@@ -80,6 +67,14 @@ def test_labels_by_chance_leave_no_trace(time):
         place = data.rows.number_names.index("rate of user")
         aucs.append(roc_auc(labels, np.nan_to_num(data.rows.numbers[:, place].astype(np.float64), nan=-1.0)))
     assert abs(np.mean(aucs) - 0.5) < 0.04
+
+
+def test_rows_of_one_group_are_not_counted_for_each_other():
+    rng = np.random.default_rng(0)
+    groups = np.repeat(np.arange(60), 5)
+    frame = pl.DataFrame({"who": groups.astype(str)})
+    _, data = learn(frame, (rng.random(300) < 0.5).astype(np.float64), seed=1, groups=groups)
+    assert np.isnan(data.rows.numbers[:, data.rows.number_names.index("count of who")]).all()
 
 
 def test_later_rows_get_the_counts_of_all_training_rows():

@@ -31,7 +31,7 @@ def recommend(
     try:
         service.load_once()
         name = service.shoppers.customer(customer) if customer is not None else None
-        told = payload(service.preview(Ask(name, n=n, explain=explain or not json)), lang)
+        told = payload(service.preview(Ask(name, n=n, budget_ms=60_000.0, explain=explain or not json)), lang)
     finally:
         service.close()
     if json:

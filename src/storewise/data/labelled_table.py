@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -63,17 +64,14 @@ def _read(path: Path) -> pl.DataFrame:
     ):
         first = file.readline().rstrip("\r\n")
     separator = max(SEPARATORS, key=first.count)
-    header = _is_header(first.split(separator))
+    cells = first.split(separator)
+    header = _is_header(cells)
+    names = None if header else [f"column_{number}" for number in range(1, len(cells) + 1)]
+    about: dict[str, Any] = {"separator": separator, "has_header": header, "new_columns": names}
     try:
-        return pl.read_csv(
-            path,
-            separator=separator,
-            has_header=header,
-            infer_schema_length=SAMPLE_ROWS,
-            try_parse_dates=True,
-        )
+        return pl.read_csv(path, infer_schema_length=SAMPLE_ROWS, try_parse_dates=True, **about)
     except pl.exceptions.ComputeError:
-        return pl.read_csv(path, separator=separator, has_header=header, infer_schema=False)
+        return pl.read_csv(path, infer_schema=False, **about)
 
 
 def _is_header(cells: list[str]) -> bool:

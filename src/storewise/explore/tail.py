@@ -11,6 +11,8 @@ import numpy.typing as npt
 from storewise.core.errors import DataError
 from storewise.explore.base import Context, Floats, Ints, Policy
 
+POOL = 100
+
 
 @dataclass(frozen=True)
 class Tail:
@@ -34,12 +36,14 @@ def explore_tail(
     places: int,
     rng: np.random.Generator,
     features: npt.ArrayLike | None = None,
+    pool: int = POOL,
 ) -> Tail:
     """The first n - ``places`` of ``items`` (m,), ranked best first, as they are; the last ``places`` by policy
     among the rest.
 
     ``values`` and ``deviations`` (m,): each item's probability of click or purchase and its standard error.
-    Fewer items than places: what there is.
+    Fewer items than places: what there is. ``pool``: the policy sees the best so many of the rest and no more, so
+    that a long list costs little; what is beyond has propensity 0.
 
     Raises:
         DataError: when ``places`` is below 0 or above n, or for what :meth:`Context.of` refuses.
@@ -60,8 +64,11 @@ def explore_tail(
     ones = np.ones(head)
     if not free:
         return Tail(ranked[:head], ones, ones, 1.0, np.zeros(head, bool))
-    parts = [None if part is None else np.asarray(part)[head:] for part in (values, deviations, features)]
-    context = Context.of(ranked[head:], places=free, values=parts[0], deviations=parts[1], features=parts[2])
+    end = head + max(pool, free)
+    parts = [None if part is None else np.asarray(part)[head:end] for part in (values, deviations, features)]
+    context = Context.of(
+        ranked[head:end], places=free, values=parts[0], deviations=parts[1], features=parts[2]
+    )
     decision = policy.decide(context, rng)
     return Tail(
         np.concatenate([ranked[:head], decision.arms]),

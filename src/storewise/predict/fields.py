@@ -37,8 +37,7 @@ Floats = npt.NDArray[np.float64]
 class FieldsConfig(Config):
     """``text``: columns to read as text. ``time``: the column that says when a row happened. ``least_count``: rows
     a category needs to have a code of its own; ``most_codes``: codes of one column, the most frequent ones.
-    ``rates``: whether earlier rows are counted; ``crossed``: columns whose pairs are counted too; ``folds``: for
-    rates without a clock."""
+    ``rates``: whether earlier rows are counted; ``crossed``: columns whose pairs are counted too."""
 
     text: tuple[str, ...] = ()
     time: str | None = None
@@ -46,7 +45,6 @@ class FieldsConfig(Config):
     most_codes: int = Field(default=10_000, ge=1)
     rates: bool = True
     crossed: int = Field(default=6, ge=0)
-    folds: int = Field(default=10, ge=2)
     text_dimensions: int = Field(default=32, ge=1)
 
 
@@ -187,7 +185,7 @@ def learn(
 ) -> tuple[Fields, Labelled]:
     """Fields of training rows, and the rows themselves as they were at their moment.
 
-    ``groups`` (n,): without a clock, rows of one group are in one fold. ``encode``: an encoder for text columns
+    ``groups`` (n,): without a clock, rows of one group are not counted for each other. ``encode``: an encoder for text columns
     instead of directions learned here.
 
     Raises:
@@ -208,10 +206,8 @@ def learn(
         start_s = float(moments[moments > UNKNOWN_MOMENT].min(initial=0) / 1e6)
     texts = {c.name: _text_model(frame[c.name], chosen, seed, encode) for c in columns if c.kind == "text"}
     hashes = key_hashes(frame, columns) if chosen.rates else {}
-    folds = _folds(len(frame), chosen.folds, seed, groups)
-    rates, at_their_moment = KeyRates.learn(
-        hashes, labels, moments=moments, folds=folds, crossed=chosen.crossed
-    )
+    clock = moments if moments is not None else _order(len(frame), seed, groups)
+    rates, at_their_moment = KeyRates.learn(hashes, labels, moments=clock, crossed=chosen.crossed)
     fields = Fields(chosen, columns, vocabularies, rates, texts, start_s, encode)
     rows = fields._rows(frame, at_their_moment)
     if not rows.number_names and not rows.category_names and not rows.vectors:
@@ -278,11 +274,10 @@ def _text_model(
     )
 
 
-def _folds(
-    n: int, folds: int, seed: int, groups: npt.NDArray[np.int64] | None
-) -> npt.NDArray[np.int64]:  # fmt: skip
-    rng = spawn(seed, "folds of rates")
+def _order(n: int, seed: int, groups: npt.NDArray[np.int64] | None) -> npt.NDArray[np.int64]:
+    """(n,) moments by chance for rows without a clock; rows of one group have one moment, and do not see each other."""
+    rng = spawn(seed, "order of rates")
     if groups is None:
-        return rng.permutation(n) % folds
+        return rng.permutation(n)
     _, group_at = np.unique(groups, return_inverse=True)
-    return (rng.permutation(int(group_at.max(initial=0)) + 1) % folds)[group_at]
+    return rng.permutation(int(group_at.max(initial=0)) + 1)[group_at]

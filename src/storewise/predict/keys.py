@@ -13,7 +13,7 @@ import orjson
 from storewise.core.component import Arrays
 from storewise.predict import rates
 from storewise.predict.hashing import Hashes, paired
-from storewise.predict.rates import Floats, Seen, Table
+from storewise.predict.rates import Floats, Table
 
 Hashed = Mapping[str, Hashes]
 Key = tuple[str, ...]
@@ -40,25 +40,18 @@ class KeyRates:
         hashes: Hashed,
         labels: Floats,
         *,
-        moments: npt.NDArray[np.int64] | None,
-        folds: npt.NDArray[np.int64],
+        moments: npt.NDArray[np.int64],
         crossed: int,
     ) -> tuple[KeyRates, npt.NDArray[np.float32]]:
-        """The tables after (n,) training rows, and the features of those rows at their own moment (without
-        ``moments``: from other ``folds``)."""
+        """The tables after (n,) training rows, and the features of those rows at their own of ``moments`` (n,)."""
         base = rates.overall(labels, moments)
-
-        def seen_of(keys: Hashes) -> Seen:
-            if moments is None:
-                return rates.out_of_fold(keys, labels, folds, base)
-            return rates.earlier(keys, labels, moments, base)
 
         tables: dict[Key, Table] = {}
         blocks: list[npt.NDArray[np.float32]] = []
         losses: dict[Key, float] = {}
         final = rates.smoothed_base(labels)
         for key, keys in _candidates(hashes, losses, crossed):
-            seen = seen_of(keys)
+            seen = rates.earlier(keys, labels, moments, base)
             strength, loss = rates.best_strength(seen, labels)
             if len(key) == 1:
                 losses[key] = loss

@@ -9,8 +9,8 @@ the same rows::
 Both are missing for a key that was never seen.
 
 A training row is given what was known at its moment: rows strictly before it (Micci-Barreca, 2001, made safe as in
-CatBoost's ordered statistics; Prokhorenkova et al., 2018). Without a clock, a row is given the statistics of the
-other folds. The strength is the one whose rates predicted the training rows best, judged in the same way.
+CatBoost's ordered statistics; Prokhorenkova et al., 2018). Without a clock, the order is one by chance. The strength
+is the one whose rates predicted the training rows best, judged in the same way.
 """
 
 from __future__ import annotations
@@ -71,11 +71,8 @@ class Table:
         return Seen(np.where(known, self.rows[place], 0.0), np.where(known, self.events[place], 0.0), base)
 
 
-def overall(labels: Floats, moments: npt.NDArray[np.int64] | None) -> Floats:
-    """(n,) the rate of all earlier rows, smoothed so that it is never 0 or 1; of all rows without a clock."""
-    n = len(labels)
-    if moments is None:
-        return np.full(n, smoothed_base(labels))
+def overall(labels: Floats, moments: npt.NDArray[np.int64]) -> Floats:
+    """(n,) the rate of all earlier rows, smoothed so that it is never 0 or 1."""
     order = np.argsort(moments, kind="stable")
     before = np.searchsorted(moments[order], moments, side="left")
     events = np.append(0.0, np.cumsum(labels[order]))[before]
@@ -108,20 +105,6 @@ def earlier(keys: Hashes, labels: Floats, moments: npt.NDArray[np.int64], base: 
     rows_before[order] = first_of_moment - first_of_key
     events_before[order] = events[first_of_moment] - events[first_of_key]
     return Seen(rows_before, events_before, base)
-
-
-def out_of_fold(keys: Hashes, labels: Floats, folds: npt.NDArray[np.int64], base: Floats) -> Seen:
-    """Each row's key in the rows of other folds.
-
-    >>> keys, labels = np.array([7, 7, 7], np.uint64), np.array([1.0, 0.0, 1.0])
-    >>> out_of_fold(keys, labels, np.array([0, 1, 1]), np.full(3, 0.5)).events.tolist()
-    [1.0, 1.0, 1.0]
-    """
-    _, key_at = np.unique(keys, return_inverse=True)
-    _, cell_at = np.unique(key_at * (int(folds.max(initial=0)) + 1) + folds, return_inverse=True)
-    rows = np.bincount(key_at)[key_at] - np.bincount(cell_at)[cell_at]
-    events = np.bincount(key_at, labels)[key_at] - np.bincount(cell_at, labels)[cell_at]
-    return Seen(rows.astype(np.float64), events.astype(np.float64), base)
 
 
 def best_strength(seen: Seen, labels: Floats) -> tuple[float, float]:

@@ -156,6 +156,18 @@ def test_other_bad_files(files, tmp_path):
         run("off-policy", Inputs(log=files["log"], policy=files["policy"]), models=["magic"])
 
 
+def test_files_that_name_actions_otherwise(files, tmp_path):
+    pl.DataFrame({"action": [0, 1, 2], "probability": POLICY}).write_csv(tmp_path / "numbers.csv")
+    with pytest.raises(DataError, match=r"No action of .* occurs in .* \(policy: '0' …, log: 'sku-"):
+        ask(log=files["log"], policy=tmp_path / "numbers.csv")
+    numbers = pl.read_csv(files["log"]).with_columns(pl.col("item_id").str.slice(4).cast(pl.Float64))
+    numbers.write_parquet(tmp_path / "floats.parquet")
+    report = ask(log=tmp_path / "floats.parquet", policy=tmp_path / "numbers.csv")
+    assert (
+        value(report, "ips")["value"] == value(ask(log=files["log"], policy=files["policy"]), "ips")["value"]
+    )
+
+
 def _only(path: Path, folder: Path, columns: list[str]) -> Path:
     pl.read_csv(path).select(columns).write_csv(folder / "only.csv")
     return folder / "only.csv"

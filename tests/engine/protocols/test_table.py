@@ -152,3 +152,10 @@ def test_odd_cells_are_normal(tmp_path):
     found = report(path, label="bought", time="at")
     assert "18 rows without a label are left out" in found["notes"]
     assert all(np.isfinite(row["metrics"]["log_loss"]["value"]) for row in found["rows"])
+
+
+def test_a_table_without_a_header(tmp_path):
+    path = tmp_path / "clicks.txt"
+    clicks(600).select("bought", "price", "app").write_csv(path, include_header=False, separator="\t")
+    found = report(path, label="column_1")
+    assert found["columns"] == {"column_2": "number", "column_3": "category"}

@@ -89,3 +89,12 @@ def test_a_mixture_against_its_parts():
     np.testing.assert_allclose(order.marginals, 0.3 * parts[0].marginals + 0.7 * parts[1].marginals)
     total = sum(order.probability(np.array(slate)) for slate in permutations(range(4), 2))
     assert total == pytest.approx(1.0)
+
+
+def test_the_best_of_many_are_those_of_a_full_sort():
+    rng = np.random.default_rng(0)
+    for draws in (rng.random((40, 60)), rng.integers(0, 4, (40, 60)).astype(float), np.zeros((3, 60))):
+        order = Drawn(draws, 3)
+        full = np.argsort(-draws, axis=1, kind="stable")[:, :3]
+        expected = np.stack([(full == arm).mean(axis=0) for arm in range(60)])
+        np.testing.assert_array_equal(order.marginals, expected)

@@ -158,7 +158,7 @@ def _rows(
 ) -> ActionRows:
     named = {part: _column(table, path, part, columns) for part in ("action", *parts)}
     position = _found(table, "position", columns)
-    actions = table[named["action"]].cast(pl.String).replace("", None)
+    actions = _names(table[named["action"]]).replace("", None)
     if actions.null_count():
         line = int(table["line"].filter(actions.is_null())[0])
         raise DataError(f"{path}, line {line}: there is no action.", next_step="Fill it or drop the row.")
@@ -171,11 +171,18 @@ def _rows(
         path,
         table["line"].cast(pl.Int64).to_numpy(),
         actions.to_list(),
-        None if position is None else table[position].cast(pl.String).fill_null("").to_list(),
+        None if position is None else _names(table[position]).fill_null("").to_list(),
         numbers,
         block,
         names,
     )
+
+
+def _names(column: pl.Series) -> pl.Series:
+    """As text; whole numbers that a file keeps as floats lose their ".0"."""
+    if column.dtype.is_float() and (column.drop_nulls() % 1 == 0).all():
+        column = column.cast(pl.Int64)
+    return column.cast(pl.String)
 
 
 def _found(table: pl.DataFrame, part: str, columns: Mapping[str, str]) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,7 @@ from storewise.predict.columns import UNKNOWN_MOMENT, moments_of
 from storewise.predict.contest import Fold
 from storewise.predict.fields import Fields, FieldsConfig, learn
 from storewise.predict.leaks import find_leaks
+from storewise.predict.variants import best_variant
 
 SIMPLE = "predict.rate.v1"
 TEST_SHARE = 0.2
@@ -87,15 +88,19 @@ class Table:
         if models is not None:
             candidates = component_names(models, "predict")
             candidates += [] if SIMPLE in candidates else [SIMPLE]
-        choice = chosen(task, candidates, budget_s=budget_s, seed=seed, progress=progress)
+        task, parts = with_best_fields(task, seed=seed, progress=progress)
+        choice = choose(parts, candidates=candidates, budget_s=budget_s, seed=seed, progress=progress)
         fields, train = task.learned(task.split.train, seed)
+        notes = [*task.notes, *fields.notes]
+        for note in notes:
+            progress.note(note)
         rows, drawn = tested(task, fields, train, choice, seed=seed, progress=progress)
         return {
             "data": _described(task),
             "about": self.about,
             "question": f"{label} = {table.event}, parted by {task.split.by}",
             "reason": choice.reason,
-            "notes": [*task.notes, *fields.notes],
+            "notes": notes,
             "columns": {column.name: column.kind for column in fields.columns},
             "rows": rows,
             "curves": drawn,
@@ -141,19 +146,30 @@ def prepare(table: LabelledTable, inputs: Inputs, *, seed: int) -> Task:
     )  # fmt: skip
 
 
-def chosen(
-    task: Task, candidates: Sequence[str] | None, *, budget_s: float, seed: int, progress: Progress
-) -> Choice:
-    """What validation says, fields learned anew for each fold."""
+def with_best_fields(task: Task, *, seed: int, progress: Progress) -> tuple[Task, list[Fold]]:
+    """The task with the fields that validation prefers (with rates of earlier rows, or without), and its folds;
+    fields are learned anew for each fold."""
     parts = folds.validation_folds(
         task.split.train, task.split.by, task.labels, seed=seed, moments=task.moments,
         groups=task.groups if task.split.by == "group" else None,
     )  # fmt: skip
-    made = []
+    tasks = {
+        name: replace(task, config=task.config.model_copy(update={"rates": rates}))
+        for name, rates in (("rates", True), ("no rates", False))
+    }
+    made: dict[str, list[Fold]] = {name: [] for name in tasks}
     for part in progress.track(parts, label="fields of each fold"):
-        fields, train = task.learned(part.train, seed)
-        made.append(Fold(train, Labelled(fields(task.frame[part.later]), task.labels[part.later])))
-    return choose(made, candidates=candidates, budget_s=budget_s, seed=seed, progress=progress)
+        for name, variant in tasks.items():
+            fields, train = variant.learned(part.train, seed)
+            later = Labelled(fields(task.frame[part.later]), task.labels[part.later])
+            made[name].append(Fold(train, later))
+    with step(progress, "with rates of earlier rows, or without"):
+        best, losses = best_variant(made, seed=seed)
+    note = (
+        f"rates of earlier rows are {'used' if best == 'rates' else 'left out'}: with them logistic regression has a "
+        f"log loss of {losses['rates']:.4g} on validation, without {losses['no rates']:.4g}"
+    )
+    return replace(tasks[best], notes=(*task.notes, note)), made[best]
 
 
 def tested(

@@ -29,7 +29,17 @@ class Codes:
 
     @classmethod
     def of(cls, log: ActionRows, policy: ActionRows) -> Codes:
-        """Positions are those of the log, in their own order (numbers as numbers)."""
+        """Positions are those of the log, in their own order (numbers as numbers).
+
+        Raises:
+            DataError: when the two have no action in common.
+        """
+        if not {*log.actions} & {*policy.actions}:
+            raise DataError(
+                f"No action of {policy.path} occurs in {log.path} (policy: {policy.actions[0]!r} …, log: "
+                f"{log.actions[0]!r} …).",
+                next_step="Name actions alike in both files, or say with --columns which column holds them.",
+            )
         actions = sorted({*log.actions, *policy.actions}, key=_natural)
         places = sorted(set(log.positions or [""]), key=_natural)
         return cls(_numbered(actions), _numbered(places))

@@ -20,16 +20,19 @@ from storewise.explore.evaluate.terms import Terms
 @dataclass(frozen=True)
 class SlateEvidence:
     """``rewards`` (n, k); ``slate`` (n,), ``places`` and ``prefixes`` (n, k): weights as above, where they are
-    known (None: the estimators that need them cannot be had)."""
+    known (None: the estimators that need them cannot be had). ``pseudo`` (n,): see :func:`pseudo_weights`;
+    ``fitted`` and ``expected`` (n, k): see :func:`place_model`."""
 
     rewards: Floats
     slate: Floats | None = None
     places: Floats | None = None
     prefixes: Floats | None = None
     pseudo: Floats | None = None
+    fitted: Floats | None = None
+    expected: Floats | None = None
 
     def __post_init__(self) -> None:
-        for name in ("slate", "places", "prefixes", "pseudo"):
+        for name in ("slate", "places", "prefixes", "pseudo", "fitted", "expected"):
             part = getattr(self, name)
             if part is not None and not np.isfinite(part[: len(part)]).all():
                 raise DataError(
@@ -52,6 +55,16 @@ def cascading(e: SlateEvidence) -> Terms:
     """Reward-interaction IPS (McInerney et al., 2020): mean of Σ_j w_{0:j} r_j. Shoppers look from the top: a
     reward depends on the arm there and on those above it."""
     return _plain((_need(e.prefixes, "prefix") * e.rewards).sum(axis=1))
+
+
+def cascade_dr(e: SlateEvidence) -> Terms:
+    """Cascade doubly robust (Kiyohara et al., 2022), with a model of each place's own reward: mean of
+    Σ_j w_{0:j} (r_j - q_j(a_j)) + w_{0:j-1} Σ_a π(a | a_0 … a_{j-1}) q_j(a). Unbiased as cascade IPS is, whatever
+    the model, and steadier when it is any good."""
+    prefixes = _need(e.prefixes, "prefix")
+    fitted, expected = _need(e.fitted, "reward model's"), _need(e.expected, "reward model's")
+    before = np.concatenate([np.ones((len(prefixes), 1)), prefixes[:, :-1]], axis=1)
+    return _plain((prefixes * (e.rewards - fitted) + before * expected).sum(axis=1))
 
 
 def pseudoinverse(e: SlateEvidence) -> Terms:
@@ -86,8 +99,39 @@ SLATE_ESTIMATORS: dict[str, Callable[[SlateEvidence], Terms]] = {
     "independent snips": self_normalised_independent,
     "cascade ips": cascading,
     "rips": self_normalised_cascading,
+    "cascade dr": cascade_dr,
     "pseudoinverse": pseudoinverse,
 }
+
+
+def place_model(
+    slates: Ints, rewards: Floats, conditional: Floats, *, rng: np.random.Generator, folds: int = 3
+) -> tuple[Floats, Floats]:
+    """``fitted`` and ``expected`` (n, k): the mean reward q_j(a) of each arm at each place, cross-fitted and
+    shrunk towards the place's mean by 10 pseudo-slates, of what was shown and of what the target would show
+    next. ``slates`` (n, k); ``conditional`` (n, k, m): the target's π(a | a_0 … a_{j-1}) at each place.
+
+    >>> slates, rewards = np.array([[0], [1]] * 30), np.array([[1.0], [0.0]] * 30)
+    >>> both = np.full((60, 1, 2), 0.5)
+    >>> fitted, expected = place_model(slates, rewards, both, rng=np.random.default_rng(0))
+    >>> bool(fitted[0, 0] > 0.7), bool(fitted[1, 0] < 0.3), bool(abs(expected.mean() - 0.5) < 0.1)
+    (True, True, True)
+    """
+    n, k, m = conditional.shape
+    fold, places = rng.permutation(n) % min(folds, n), np.arange(k)
+    fitted, expected = np.zeros((n, k)), np.zeros((n, k))
+    for part in range(int(fold.max()) + 1):
+        inside = fold == part
+        learn = ~inside if not inside.all() else inside
+        counts, sums = np.zeros((k, m)), np.zeros((k, m))
+        at = np.broadcast_to(places, slates[learn].shape)
+        np.add.at(counts, (at, slates[learn]), 1.0)
+        np.add.at(sums, (at, slates[learn]), rewards[learn])
+        mean = sums.sum(axis=1, keepdims=True) / np.maximum(counts.sum(axis=1, keepdims=True), 1.0)
+        q = (sums + 10 * mean) / (counts + 10)
+        fitted[inside] = q[places, slates[inside]]
+        expected[inside] = (conditional[inside] * q).sum(axis=2)
+    return fitted, expected
 
 
 def pseudo_weights(slates: Ints, shown: Ints, chances: Floats, target: Floats) -> Floats:

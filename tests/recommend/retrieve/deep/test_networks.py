@@ -9,13 +9,13 @@ from itertools import count
 import numpy as np
 import pytest
 
+from storewise.core import optional
 from storewise.core.component import same_state
 from storewise.core.errors import ConfigError, DataError, MissingExtra, StateError
 from storewise.core.registry import Registry
 from storewise.data.dataset import Dataset
 from storewise.data.interactions import Histories
 from storewise.recommend.retrieve import COMPONENTS
-from storewise.recommend.retrieve.deep import training
 from storewise.recommend.retrieve.deep.training import Training
 from storewise.testing.retriever import shop
 
@@ -248,7 +248,7 @@ def test_without_torch_the_extra_is_named(monkeypatch):
         raise ImportError(name)
 
     model = make(NAMES[0])
-    monkeypatch.setattr(training.importlib, "import_module", missing)
+    monkeypatch.setattr(optional.importlib, "import_module", missing)
     with pytest.raises(MissingExtra, match=r"storewise\[deep\]"):
         train(model, shop(0))
 

@@ -12,7 +12,7 @@ from storewise.core.rng import derive_seed, spawn
 from storewise.explore.evaluate.estimators import ESTIMATORS
 from storewise.explore.evaluate.log import BanditLog, Target
 from storewise.explore.evaluate.reward_model import Kind
-from storewise.explore.evaluate.slates import SLATE_ESTIMATORS, SlateEvidence
+from storewise.explore.evaluate.slates import SLATE_ESTIMATORS, SlateEvidence, place_model
 from storewise.explore.evaluate.terms import Terms, bootstrap_all
 from storewise.explore.evaluate.value import evidence, terms_of
 from storewise.explore.orders.independent import Independent
@@ -90,8 +90,19 @@ class SlateWorld:
         self.truth = float(self._chances[1] @ self.means.sum(axis=1))
         logging, target = self._chances
         self._slate = target / logging
+        self._next = self._conditional(target)
         self._prefixes = np.stack([self._ratio(slice(0, j + 1)) for j in range(places)], axis=1)
         self._places = np.stack([self._ratio(slice(j, j + 1)) for j in range(places)], axis=1)
+
+    def _conditional(self, chances: Floats) -> Floats:
+        """(slates, places, arms): of each arm at a place, given the slate's places above."""
+        found = np.zeros((*self.slates.shape, len(self.attraction)))
+        for place in range(self.slates.shape[1]):
+            above = (self.slates[:, None, :place] == self.slates[None, :, :place]).all(axis=2)
+            for arm in range(len(self.attraction)):
+                found[:, place, arm] = above @ (chances * (self.slates[:, place] == arm))
+        found /= found.sum(axis=2, keepdims=True)
+        return found
 
     def _ratio(self, part: slice) -> Floats:
         """Target over logging probability of a part of every slate."""
@@ -104,7 +115,10 @@ class SlateWorld:
         """Every estimator on one new log; the pseudoinverse by places, as a shop's log allows."""
         rows = rng.choice(len(self.slates), n, p=self._chances[0])
         clicks = self._clicks(rows, rng)
-        e = SlateEvidence(clicks, self._slate[rows], self._places[rows], self._prefixes[rows])
+        model = place_model(self.slates[rows], clicks, self._next[rows], rng=spawn(seed, "folds"))
+        e = SlateEvidence(
+            clicks, self._slate[rows], self._places[rows], self._prefixes[rows], None, *model
+        )  # fmt: skip
         return {name: estimator(e) for name, estimator in SLATE_ESTIMATORS.items()}
 
     def _clicks(self, rows: npt.NDArray[np.int64], rng: np.random.Generator) -> Floats:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from storewise.core.component import Arrays
-from storewise.core.errors import MissingExtra
+from storewise.core.optional import require
 from storewise.recommend.retrieve.factors import FactorConfig
 
 
@@ -63,10 +62,7 @@ def load_torch() -> Any:
     Raises:
         MissingExtra: when it is not installed.
     """
-    try:
-        return importlib.import_module("torch")
-    except ImportError as error:
-        raise MissingExtra("torch", "deep") from error
+    return require("torch", extra="deep")
 
 
 def has_torch() -> bool:
