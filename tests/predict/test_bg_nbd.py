@@ -34,6 +34,9 @@ def test_it_knows_who_is_there():
     churn = BgNbdPredictor(BgNbdConfig(outcome="churn"))
     churn.train(data, rng=np.random.default_rng(0))
     np.testing.assert_allclose(churn.scores(data.rows), 1 - scores)
+    found = BgNbdPredictor()  # told nothing, it sees from the labels which of the two they are
+    found.train(Labelled(data.rows, 1 - data.labels), rng=np.random.default_rng(0))
+    np.testing.assert_allclose(found.scores(data.rows), 1 - scores)
 
 
 def test_contributions_add_up_and_have_the_right_sign():

@@ -16,15 +16,17 @@ from storewise.core.rng import derive_seed
 from storewise.data.dataset import Dataset
 from storewise.engine import measure
 from storewise.engine.history import History
-from storewise.engine.pareto import pareto
+from storewise.engine.pareto import pareto, places_of, products_of
 from storewise.engine.pipeline import Pipeline
 from storewise.engine.second_stage import DAY_S, Prepare, Refit, Replay, train_ranker
 from storewise.engine.serving.second_stage import ranker_artifact
 from storewise.engine.validation import METRICS, Row, Validation
-from storewise.metrics.intervals import paired_difference
-from storewise.recommend.rank.base import Ranker
+from storewise.metrics import ranking
+from storewise.metrics.intervals import mean, paired_difference
+from storewise.recommend.choose.task import Task
+from storewise.recommend.rank.base import Moment, Ranker, Scores
 from storewise.recommend.rank.candidates import Sources
-from storewise.recommend.rank.stage import Ranked, replayed
+from storewise.recommend.rank.stage import replayed
 from storewise.recommend.retrieve.base import Retriever
 
 ROLE = "ranker"
@@ -91,29 +93,23 @@ def choose_ranker(
         return SecondChoice("The past teaches too little to rank by.")
     with step(progress, "ranking the validation lists"):
         sources = replay.sources(fit)
-        answers = [
-            measure.answer(
-                Ranked(sources, which, only_new=replay.only_new),
-                validation.task,
-                fit,
-                METRICS,
-                label=config.component,
-            )
-            for which in (None, first)
-        ]
-        before, after = (np.nan_to_num(one.values[:, METRICS.index(replay.metric)]) for one in answers)
-        gain = paired_difference(after, before, seed=derive_seed(seed, "ranking") % 2**32)
-        figures = measure.as_json(measure.figures([answers[1]], seed=seed))
-        figures |= measure.as_json({f"{replay.metric} gained@{k}": gain})
         asked = replay.task(fit, border)
         assert asked is not None  # there are validation shoppers
         lesson = replayed(sources, asked, facts)
         scores = first.scores(lesson.histories, lesson.candidates)
+        retrieved = lesson.candidates.parts[:, 0].astype(np.float64)
+        before, after = (_values(lesson, told, asked, k) for told in (retrieved, scores))
+        gain = paired_difference(
+            after[replay.metric], before[replay.metric], seed=derive_seed(seed, "ranking") % 2**32
+        )
+        intervals = mean(np.stack(list(after.values()), axis=1), seed=seed)
+        named = zip((f"{name}@{k}" for name in after), intervals, strict=True)
+        figures = measure.as_json({**dict(named), f"{replay.metric} gained@{k}": gain})
         dials = pareto(
             lesson, scores, first.chances(scores), margin_minor, asked.relevant,
             dials=pipeline.objective.dials, k=k, seed=seed,
         )  # fmt: skip
-    told = f"Ranking adds {gain.value:+.4f} [{gain.low:+.4f}, {gain.high:+.4f}] to {replay.metric}@{k}"
+    told = f"On {len(asked):,} validation shoppers ranking adds {gain.value:+.4f} [{gain.low:+.4f}, {gain.high:+.4f}] to {replay.metric}@{k}"
     better = gain.low > 0 or config.use == "always"
     seconds = round(time.perf_counter() - started, 1)
     row = Row(config.component, "ranker", better, seconds, figures)
@@ -131,3 +127,9 @@ def choose_ranker(
     return SecondChoice(
         f"{told}: it serves.", final, found, row, tuple(dials), config.component, window_s / DAY_S
     )
+
+
+def _values(lesson: Moment, scores: Scores, asked: Task, k: int) -> dict[str, npt.NDArray[np.float64]]:
+    """Metric → (b,) of the lists that these scores make."""
+    products = products_of(lesson, places_of(lesson, scores, k))
+    return {name: np.nan_to_num(ranking.METRICS[name](products, asked.relevant)) for name in METRICS}

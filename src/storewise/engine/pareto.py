@@ -30,7 +30,7 @@ def pareto(
     rows: list[dict[str, Any]] = []
     for dial in dials:
         objective = Objective(dial, margin_minor)
-        places = _lists(moment, objective(scores, chances, moment.candidates.products), k)
+        places = places_of(moment, objective(scores, chances, moment.candidates.products), k)
         figures = _figures(moment, places, chances, objective, relevant, k)
         intervals = mean(np.stack(list(figures.values()), axis=1), seed=seed)
         rows.append({"dial": dial, "metrics": as_json(dict(zip(figures, intervals, strict=True)))})
@@ -43,7 +43,7 @@ def pareto(
     return rows
 
 
-def _lists(moment: Moment, scores: Scores, k: int) -> npt.NDArray[np.int64]:
+def places_of(moment: Moment, scores: Scores, k: int) -> npt.NDArray[np.int64]:
     """(b, k) places among the candidates, -1 where a list is shorter."""
     row = moment.candidates.row
     order = np.lexsort((np.where(np.isnan(scores), np.inf, -scores), row))
@@ -54,12 +54,20 @@ def _lists(moment: Moment, scores: Scores, k: int) -> npt.NDArray[np.int64]:
     return lists
 
 
+def products_of(moment: Moment, places: npt.NDArray[np.int64]) -> npt.NDArray[np.int32]:
+    """(b, k) products at these places among the candidates, -1 where a list is shorter."""
+    found = (
+        moment.candidates.products[np.maximum(places, 0)] if len(moment.candidates) else np.zeros_like(places)
+    )
+    return np.where(places >= 0, found, -1).astype(np.int32)
+
+
 def _figures(
     moment: Moment, lists: npt.NDArray[np.int64], chances: Scores, objective: Objective, relevant: Any, k: int
 ) -> dict[str, Values]:
     listed = lists >= 0
     safe = np.where(listed, lists, 0)
-    products = np.where(listed, moment.candidates.products[safe], -1).astype(np.int32)
+    products = products_of(moment, lists)
     margin = np.where(listed, objective.worth(np.maximum(products, 0).ravel()).reshape(lists.shape), 0.0)
     expected = np.where(listed, np.nan_to_num(chances[safe]), 0.0) * margin
     bought = listed & moment.bought[safe]

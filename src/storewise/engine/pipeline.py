@@ -64,7 +64,7 @@ class Fallback(Config):
     too late is left out, and the answer says so."""
 
     ladder: tuple[Rung, ...] = ("popular_in_category", "popular")
-    deadline_ms: float = Field(default=250.0, gt=0)
+    deadline_ms: float = Field(default=500.0, gt=0)
 
 
 class Use(Config):

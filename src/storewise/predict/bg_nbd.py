@@ -21,10 +21,10 @@ EDGE = 1e-6
 
 
 class BgNbdConfig(Config):
-    """``outcome``: at least one order within ``horizon_days``, none, or the amount spent; ``penalty``: L2 on the
-    logarithms of the parameters."""
+    """``outcome``: at least one order within ``horizon_days``, none, or the amount spent; ``event`` is the one of the
+    first two that training rows go with. ``penalty``: L2 on the logarithms of the parameters."""
 
-    outcome: Literal["purchase", "churn", "value"] = "purchase"
+    outcome: Literal["event", "purchase", "churn", "value"] = "event"
     horizon_days: float = Field(default=28.0, gt=0)
     penalty: float = Field(default=0.0, ge=0)
 
@@ -53,6 +53,7 @@ class BgNbdPredictor(Predictor[BgNbdConfig]):
         super().__init__(config)
         self._base = np.nan
         self._usual = np.zeros(len(NEEDED))  # the median customer, against whom others are explained
+        self._absent = self.config.outcome == "churn"
         self._life: BgNbd | None = None
         self._spend: GammaGamma | None = None
 
@@ -71,6 +72,10 @@ class BgNbdPredictor(Predictor[BgNbdConfig]):
             places = [data.rows.number_names.index(name) for name in NEEDED]
             self._usual = np.median(data.rows.numbers[kept][:, places].astype(float), axis=0)
         self._life = BgNbd.fit(x[kept], t_x[kept], age[kept], penalty=self.config.penalty)
+        if self.config.outcome == "event":
+            self._absent = False
+            p = self.scores(data.rows)
+            self._absent = bool(((p - p.mean()) * (data.labels - self._base)).sum() < 0)
         if self.config.outcome == "value":
             self._spend = GammaGamma.fit(x[kept] + 1, np.nan_to_num(mean[kept]))
 
@@ -93,7 +98,7 @@ class BgNbdPredictor(Predictor[BgNbdConfig]):
             found[known] = self._life.expected_orders(x, t_x, age, weeks=weeks) * value
             return found
         p = self._life.p_purchase(x, t_x, age, weeks=weeks)
-        found[known] = 1 - p if self.config.outcome == "churn" else p
+        found[known] = 1 - p if self._absent else p
         return found
 
     def contributions(self, rows: Rows) -> Contributions | None:
@@ -129,12 +134,14 @@ class BgNbdPredictor(Predictor[BgNbdConfig]):
         return {
             "base": np.array(self._base),
             "usual": self._usual,
+            "absent": np.array(self._absent),
             "life": np.zeros(0) if life is None else np.array([life.r, life.alpha, life.a, life.b]),
             "spend": np.zeros(0) if spend is None else np.array([spend.p, spend.q, spend.gamma]),
         }
 
     def restore(self, state: Arrays) -> None:
         self._base, self._usual = float(state["base"]), state["usual"]
+        self._absent = bool(state["absent"])
         self._life = BgNbd(*state["life"].tolist()) if len(state["life"]) else None
         self._spend = GammaGamma(*state["spend"].tolist()) if len(state["spend"]) else None
 

@@ -18,7 +18,7 @@ from storewise.core.progress import Silent
 from storewise.data.privacy import Pseudonyms
 from storewise.data.schema import CUSTOMERS, EVENTS, PRODUCTS, STOCK, ShopTables
 from storewise.data.stores import Store
-from storewise.engine.pipeline import Pipeline, Use
+from storewise.engine.pipeline import Fallback, Pipeline, Use
 from storewise.engine.published import Manifest, point_to
 from storewise.engine.registry import registry
 from storewise.engine.serving.service import Service
@@ -40,7 +40,11 @@ ROLES = {
     "predict",
 }
 """The parts of its snapshot."""
-PIPELINE = Pipeline(name="home", retriever=Use(use="retrieve.item_knn.v1", config={"shrinkage": 1.0}))
+PIPELINE = Pipeline(
+    name="home",
+    retriever=Use(use="retrieve.item_knn.v1", config={"shrinkage": 1.0}),
+    fallback=Fallback(deadline_ms=60_000.0),  # a busy machine must not change what tests see
+)
 
 
 def tables(seed: int = 0, *, customers: int = 60) -> ShopTables:

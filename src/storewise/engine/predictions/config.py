@@ -20,7 +20,7 @@ class PredictConfig(Config):
     horizon_days: float = Field(default=28.0, gt=0, le=365)
     minutes: float = Field(default=0.0, ge=0)
     windows: int = Field(default=3, ge=1, le=52)
-    customers: int = Field(default=150, ge=10)
+    customers: int = Field(default=200, ge=10)
     cases: int = Field(default=2_000, ge=100)
     candidates: tuple[str, ...] = (
         "predict.rate.v1",

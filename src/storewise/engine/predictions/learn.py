@@ -25,6 +25,7 @@ from storewise.predict.features.events import DAY_S
 from storewise.predict.targets import TARGETS, Target, churn_days, horizon_of
 
 LEAST_EVENTS = 20  # of each outcome, to learn from and again to calibrate on, or the overall rate serves
+BG_NBD = "predict.bg_nbd.v1"
 PAIR_WINDOWS = 2  # a customer has many pairs, so that few windows say as much
 
 
@@ -107,8 +108,11 @@ def _learn(job: Job, registry: Registry) -> Learned:
     """
     started = time.perf_counter()
     span = window_days(job.target, job.days)
-    most = job.config.windows if job.target.unit == "customer" else min(job.config.windows, PAIR_WINDOWS)
+    few = job.target.unit != "customer" or job.target.amount
+    most = min(job.config.windows, PAIR_WINDOWS) if few else job.config.windows
     moments = starts(job.past.log, span, most)
+    if job.target.amount:
+        moments = moments[:3]  # one to scale on, one to be judged by, one to learn from
     if not moments:
         have = (job.past.log.end - job.past.log.start) / DAY_S
         raise DataError(
@@ -172,7 +176,10 @@ def _chosen(job: Job, judged: Window, held: Window, older: list[Window], registr
     from storewise.predict.contest import Fold
 
     train = joined([window.data for window in reversed(older)])
-    candidates = [name for name in job.config.candidates if name in list(registry)]
+    known = list(registry)
+    candidates = [name for name in job.config.candidates if name in known]
+    if job.target.unit != "customer":  # of shoppers alone, it would know nothing of the product
+        candidates = [name for name in candidates if name != BG_NBD]
     choice = choose([Fold(train, held.data)], candidates=candidates, budget_s=job.budget_s, seed=job.seed)
     name = choice.selected
     # A map of scores belongs to the model that made them: one that has also seen the window it was learned on

@@ -21,7 +21,7 @@ from storewise.predict.networks.esmm import Esmm
 
 NAIVE, RATE = "conversion from clicks alone", "rate of the clicks"
 BOTH = ("predict.esmm.v1", "predict.mmoe.v1", "predict.ple.v1")
-TRAIN, TEST = 60_000, 20_000
+TRAIN, TEST, LEAST = 60_000, 20_000, 2_000
 WORLDS = {"all that matters is seen": 0.0, "a wish that is not seen": 1.0}
 Floats = npt.NDArray[np.float64]
 
@@ -87,7 +87,7 @@ class FunnelStudy:
         for question, hidden in WORLDS.items():
             sections.append(_section(question, hidden, names, share, seed, progress))
         first, *others = sections
-        sizes = f"{int(share * TRAIN):,} simulated impressions to learn from, {int(share * TEST):,} to test"
+        sizes = f"{max(LEAST, int(share * TRAIN)):,} simulated impressions to learn from, {max(LEAST, int(share * TEST)):,} to test"
         return {"data": sizes, "about": self.about, **first, "others": others}
 
 
@@ -97,7 +97,7 @@ def _section(
     def draw(part: str, n: int) -> Funnel:
         # The same shop each time, other impressions.
         return simulate(
-            max(2_000, int(share * n)),
+            max(LEAST, int(share * n)),
             hidden=hidden,
             rng=spawn(seed, "funnel", part),
             world=spawn(seed, "funnel"),

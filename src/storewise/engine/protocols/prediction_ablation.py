@@ -33,6 +33,7 @@ from storewise.predict.base import Labelled, Predictor
 from storewise.predict.moments import MomentsConfig, moments
 
 VALIDATION, TEST = 0.25, 0.2  # the latest of the training rows, and of all
+LEAST_MOMENTS, MOST_MOMENTS, MOMENTS_A_SECOND = 5_000, 60_000, 50  # of the budget: some twenty trainings
 MOST_ROWS = 100_000  # to learn from; of more, the latest
 Floats = npt.NDArray[np.float64]
 
@@ -104,7 +105,7 @@ class PredictionAblation:
         if not wanted:
             raise ConfigError("No network is named.", next_step=f"Choose among {', '.join(NETWORKS)}.")
         with step(progress, "rows"):
-            parts = parts_of(inputs, seed=seed)
+            parts = parts_of(inputs, seed=seed, budget_s=budget_s)
         asked = _Asked(parts, seed, until)
         first = _section(models_section(wanted), asked, seed, progress, always=True)
         best = min(
@@ -127,8 +128,8 @@ def models_section(networks: tuple[str, ...]) -> Section:
     return models((*PLAIN, *networks))
 
 
-def parts_of(inputs: Inputs, *, seed: int) -> Parts:
-    """Of a table with a label, or of a shop's moments.
+def parts_of(inputs: Inputs, *, seed: int, budget_s: float) -> Parts:
+    """Of a table with a label, or of a shop's moments: fewer of them where the budget is small.
 
     Raises:
         ConfigError: for options of a table without --label.
@@ -145,9 +146,10 @@ def parts_of(inputs: Inputs, *, seed: int) -> Parts:
     if "category" in whole.products.columns:
         codes = whole.products["category"].rank("dense").fill_null(0).to_numpy().astype(np.int32)
         codes = codes if codes.max(initial=0) > 1 else None
+    most = int(min(max(LEAST_MOMENTS, MOMENTS_A_SECOND * budget_s), MOST_MOMENTS))
     found = moments(
         whole.interactions,
-        MomentsConfig(),
+        MomentsConfig(most=most),
         rng=spawn(seed, "moments"),
         ratings=whole.values,
         categories=codes,

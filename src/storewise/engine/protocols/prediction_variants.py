@@ -73,5 +73,5 @@ def ablations(network: str, rows: Rows) -> list[Section]:
     if rows.sequences:
         kinds = {how: {"augmentation": {how: 0.5}} for how in ("crop", "mask", "reorder")}
         kinds["crop, mask and reorder"] = {"augmentation": {"crop": 0.3, "mask": 0.3, "reorder": 0.3}}
-        found.append(section("augmented histories", HISTORIES, kinds))
+        found.insert(0, section("augmented histories", HISTORIES, kinds))
     return found

@@ -50,8 +50,8 @@ class LoopConfig(Config):
     schedule: Literal["constant", "cosine"] = "constant"
     weight_decay: float = Field(default=1e-4, ge=0)
     l2: float = Field(default=10.0, ge=0)
-    dropout: float = Field(default=0.1, ge=0, lt=1)
-    unseen: float = Field(default=0.01, ge=0, lt=1)
+    dropout: float = Field(default=0.2, ge=0, lt=1)
+    unseen: float = Field(default=0.1, ge=0, lt=1)
     validations: int = Field(default=2, ge=1)
     patience: int = Field(default=6, ge=0)
     augmentation: Augmentation = Augmentation()
