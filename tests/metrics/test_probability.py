@@ -90,6 +90,16 @@ def test_calibrated_probabilities_have_a_small_ece():
     assert probability.ece(labels, p**2) > 0.1
 
 
+@pytest.mark.parametrize("n", [200, 5000])
+def test_every_figure_is_inside_its_interval(n):
+    """The ECE of calibrated probabilities too, although noise adds to that of every resample."""
+    rng = np.random.default_rng(7)
+    p = rng.random(n)
+    labels = (rng.random(n) < p).astype(np.float64)
+    for found in probability.intervals(labels, p, seed=1, resamples=200).values():
+        assert found.low <= found.value <= found.high
+
+
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 4)), min_size=2, max_size=30))
 @settings(deadline=None, max_examples=60)
 def test_auc_mirrors(rows_):

@@ -14,7 +14,7 @@ import numpy as np
 
 from storewise.core.clock import Clock, seconds
 from storewise.core.errors import StateError, UnknownName
-from storewise.engine.predictions.learned import Learned, Predictions
+from storewise.engine.predictions.learned import RATE, Learned, Predictions
 from storewise.engine.predictions.words import label, said
 from storewise.engine.serving.live import Live, customer_key, session_key
 from storewise.engine.serving.snapshot import Snapshot
@@ -183,8 +183,9 @@ def _predict(
     rows = rows_for(learned, trail, facts, product)
     assert rows is not None
     value = learned(rows)
+    basis = "base rate" if learned.component == RATE else "model"
     return Predicted(
-        *about, float(value.value[0]), float(value.low[0]), float(value.high[0]), rate, "model",
+        *about, float(value.value[0]), float(value.low[0]), float(value.high[0]), rate, basis,
         learned.component, reasons(learned, rows),
     )  # fmt: skip
 

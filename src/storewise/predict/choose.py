@@ -93,8 +93,7 @@ def choose(
 
     Each is tried with its defaults, the simplest first; the best ones are then tuned. The choice is the simplest
     whose loss is within one standard error (of the paired difference, row by row) of the best one's: the rule of
-    Breiman et al. (1984). ``tracker``: is told every fold's loss. ``storage``:
-    an Optuna storage URL, to go on with an earlier search.
+    Breiman et al. (1984). ``storage``: an Optuna storage URL, to go on with an earlier search.
 
     Raises:
         DataError: when there is no fold, or no predictor could be trained.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import orjson
 import pytest
 
 from storewise.core.errors import ConfigError
@@ -33,6 +34,10 @@ def test_policies_that_learn_lose_less(report):
         assert found[chosen]["regret"]["high"] < 0.4 * found[RANDOM]["regret"]["value"]
         assert found[RANDOM]["exponent"]["value"] == pytest.approx(1.0, abs=0.05)
         assert found[chosen]["exponent"]["value"] < 0.7
+
+
+def test_the_report_can_be_written(report):
+    assert orjson.loads(orjson.dumps(report))["question"] == "regret"
 
 
 def test_sections_of_estimators(report):

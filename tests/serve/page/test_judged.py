@@ -104,10 +104,10 @@ def test_calibration_and_lift_are_drawn_to_scale(visit: Any) -> None:
 def test_targets_can_be_chosen_and_one_without_a_curve_says_so(visit: Any) -> None:
     answered(visit, [], predictions=PREDICTIONS)
     page = visit.open("#evaluation")
-    page.locator(".forecast .segments button", has_text="Stays away").click()
+    page.locator(".forecast .targets button", has_text="Stays away").click()
     expect(page.locator(".forecast .hint")).to_contain_text("40%")
     assert page.locator(".forecast [aria-pressed=true]").inner_text() == "Stays away"
-    page.locator(".forecast .segments button", has_text="Will spend").click()
+    page.locator(".forecast .targets button", has_text="Will spend").click()
     expect(page.locator(".forecast .chart svg circle")).to_have_count(8)
 
 
@@ -278,3 +278,18 @@ def test_the_order_before_ranking_stands_beside_the_list(visit: Any) -> None:
     assert "↓1" in told[1]
     assert "brought up" in told[2]
     assert overflow(page) == 0
+
+
+def test_a_list_without_ranking_says_so_on_the_ladder(visit: Any) -> None:
+    body = {"decision_id": "d", "snapshot": "s", "slot": "home", "step": "retrieved", "notes": [], "rules": [], "items": [
+        {"product_id": "p01", "title": "Lamp", "position": 0, "score": 1.0, "source": "x", "category": None, "price_minor": 1,
+         "currency": "GBP", "reason": {"kind": "popular", "text": "popular"}}]}  # fmt: skip
+    visit.answer("/v1/recommendations?*", body)
+    page = visit.list_of("#shop?visitor=late")
+    assert page.locator(".ladder li").all_inner_texts() == [
+        "full pipeline",
+        "in the retrieved order",
+        "popular in category",
+        "popular",
+    ]
+    assert page.locator(".ladder [aria-current]").inner_text() == "in the retrieved order"

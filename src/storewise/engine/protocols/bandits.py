@@ -35,14 +35,15 @@ PLAIN: dict[str, tuple[str, dict[str, float]]] = {
     RANDOM: ("explore.epsilon_greedy.v1", {"epsilon": 1.0}),
 }
 DR, IPS, RIPS, SLATE_IPS = "dr", "ips", "rips", "slate ips"
-SECONDS_A_LOG = 0.08  # of one replication, all worlds
+SECONDS_A_WORLD, SECONDS_A_LOG = 6.0, 0.06  # 100,000 rounds of all policies; a replication of all estimators
+TUNING_SHARE = 0.6  # of the whole budget; what a study is given
 ARMS, WIDTH = 10, 5
 
 
 @dataclass(frozen=True)
 class Bandits:
-    """Regret over ``rounds`` with updates every 100 decisions, in ``worlds`` drawn worlds; estimators on
-    ``decisions`` decisions a log, as many logs as the budget allows (between 500 and ``logs``)."""
+    """Regret over ``rounds`` with updates every 100 decisions, in at most ``worlds`` drawn worlds; estimators on
+    ``decisions`` decisions a log, at most ``logs`` logs: as many of both as the budget allows."""
 
     rounds: int = 100_000
     worlds: int = 12
@@ -63,8 +64,10 @@ class Bandits:
         """
         if models is not None:
             raise ConfigError("bandits has fixed rows.", next_step="Leave --models out.")
-        linear = [regret.World.linear(ARMS, WIDTH, spawn(seed, "linear", w)) for w in range(self.worlds)]
-        plain = [regret.World.without_contexts(ARMS, spawn(seed, "plain", w)) for w in range(self.worlds)]
+        half_s = budget_s / TUNING_SHARE / 2
+        worlds = int(np.clip(half_s / SECONDS_A_WORLD, min(3, self.worlds), self.worlds))
+        linear = [regret.World.linear(ARMS, WIDTH, spawn(seed, "linear", w)) for w in range(worlds)]
+        plain = [regret.World.without_contexts(ARMS, spawn(seed, "plain", w)) for w in range(worlds)]
         rows = self._regret(LINEAR, linear, CHOSEN, seed, progress)
         others = [
             {
@@ -72,10 +75,10 @@ class Bandits:
                 "reason": "The row was named beforehand; the settings are the components' defaults.",
                 "rows": self._regret(PLAIN, plain, "explore.thompson_beta.v1", seed, progress),
             },
-            *self._estimators(budget_s, seed, progress),
+            *self._estimators(half_s, seed, progress),
         ]
         return {
-            "data": f"{self.worlds} simulated worlds of {ARMS} arms, {self.rounds:,} decisions each",
+            "data": f"{worlds} simulated worlds of {ARMS} arms, {self.rounds:,} decisions each",
             "about": self.about,
             "question": "regret",
             "reason": "The row was named beforehand; the settings are the components' defaults. Exponent: regret "
@@ -113,8 +116,8 @@ class Bandits:
             )
         return sorted(found, key=lambda one: (not one["selected"], one["metrics"]["regret"]["value"]))
 
-    def _estimators(self, budget_s: float, seed: int, progress: Progress) -> list[dict[str, Any]]:
-        logs = int(np.clip(budget_s / SECONDS_A_LOG, min(500, self.logs), self.logs))
+    def _estimators(self, half_s: float, seed: int, progress: Progress) -> list[dict[str, Any]]:
+        logs = int(np.clip(half_s / SECONDS_A_LOG, min(400, self.logs), self.logs))
         worlds: list[tuple[str, coverage.BanditWorld | coverage.SlateWorld, str, str]] = [
             ("estimators", coverage.BanditWorld(seed), DR, IPS),
             ("estimators with a wrong reward model", coverage.BanditWorld(seed, model="means"), DR, IPS),

@@ -33,6 +33,9 @@ Floats = npt.NDArray[np.float64]
 DAYS = 28.0
 CUSTOMER_WINDOWS, PAIR_WINDOWS = 12, 3
 LEARNED_CUSTOMERS, TEST_CUSTOMERS = 1_500, 2_000  # whose pairs are asked, drawn at random
+FULL_S = (
+    216.0  # of tuning budget, with which all of the above are used; with less there are fewer, to a sixth
+)
 RESAMPLES = {"purchase": 1_000, "product": 300}
 LOGISTIC, TREES, BG_NBD = "predict.logistic.v1", "predict.lightgbm.v1", "predict.bg_nbd.v1"
 CANDIDATES = (LOGISTIC, TREES, "predict.blend.v1")
@@ -42,6 +45,7 @@ PLAIN_TREES: Mapping[str, Any] = {  # LightGBM's own defaults
     "bagging_fraction": 1.0, "lambda_l2": 0.0,
 }  # fmt: skip
 PAIR_BASELINE = ("own_orders", "own_recency_days", "recency_days", "orders_log", "product_buyers_28_log")
+TEXTS: Mapping[str, tuple[Text, ...]] = {"purchase": ("none", "full"), "product": ("none", "fit", "full")}
 QUESTIONS = {"purchase": "the customer buys anything", "product": "the customer buys this product"}
 
 
@@ -91,10 +95,11 @@ class Purchase:
         past = Past(
             EventLog.of(shop), Shelf.of(shop, _texts(shop, seed, progress)), FactsConfig(horizon_days=DAYS)
         )
+        size = min(max(budget_s / FULL_S, 1 / 6), 1.0)
         sections = []
         for name in progress.track(tuple(QUESTIONS), label="questions"):
             with step(progress, f"features of {QUESTIONS[name]}"):
-                asked = _ask(past, name, seed)
+                asked = _ask(past, name, size, seed)
             sections.append(_answer(asked, candidates, budget_s=budget_s / len(QUESTIONS), seed=seed))
         days = (past.log.end - past.log.start) / 86_400
         described = f"{len(shop.customer_ids):,} customers, {shop.n_products:,} products, {days:.0f} days"
@@ -109,21 +114,23 @@ def _texts(shop: Any, seed: int, progress: Progress) -> npt.NDArray[np.float32] 
     return None if encoded is None else encoded.vectors
 
 
-def _ask(past: Past, name: str, seed: int) -> Asked:
+def _ask(past: Past, name: str, size: float, seed: int) -> Asked:
+    """``size``: the part of windows and customers that there is time for."""
     target = TARGETS[name]
     if (why := target.missing(past.log)) is not None:
         raise DataError(f"{name}: {why}.", next_step="Give a shop with purchases.")
-    moments = starts(past.log, DAYS, CUSTOMER_WINDOWS if name == "purchase" else PAIR_WINDOWS)
+    windows = round(CUSTOMER_WINDOWS * max(size, 0.5)) if name == "purchase" else PAIR_WINDOWS
+    moments = starts(past.log, DAYS, windows)
     if len(moments) < 3:
         raise DataError(
             f"The history has {len(moments)} windows of {DAYS:g} days with 28 days before them, 3 are needed.",
             next_step="Give a longer history.",
         )
     found: dict[Text, list[Window]] = {}
-    for text in ("none", "fit", "full"):
+    for text in TEXTS[name]:
         found[text] = [
             past.window(
-                target, moment, DAYS, customers=TEST_CUSTOMERS if place == 0 else LEARNED_CUSTOMERS,
+                target, moment, DAYS, customers=round(size * (TEST_CUSTOMERS if place == 0 else LEARNED_CUSTOMERS)),
                 cases=None, seed=seed, text=text,
             )
             for place, moment in enumerate(moments)
@@ -176,7 +183,7 @@ def _answer(asked: Asked, candidates: Sequence[str], *, budget_s: float, seed: i
 def _ours(asked: Asked, candidates: Sequence[str], *, budget_s: float, seed: int) -> tuple[list[Row], str]:
     """The best of validation first, then the best of each other way to read texts."""
     found: list[Row] = []
-    for text in ("none", "fit", "full"):
+    for text in asked.windows:
         if text != "none" and _same(asked.windows["none"][0].data.rows, asked.windows[text][0].data.rows):
             continue
         started = time.perf_counter()

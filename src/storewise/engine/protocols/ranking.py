@@ -53,7 +53,7 @@ class Ranking:
     reads = ("data",)
 
     def __init__(self, config: RankConfig | None = None, *, days: float = 28.0, k: int = 10) -> None:
-        self.config = config or RankConfig(use="always")
+        self.config = config or RankConfig(use="always", moments=4, shoppers=800)
         self.days = days
         self.k = k
 

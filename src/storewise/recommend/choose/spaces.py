@@ -226,9 +226,9 @@ STARTS: Mapping[str, tuple[Values, ...]] = {
         {"temperature": None, "rarity": 0.25, "decay": 1e-3, "by_time": True, "half_life_days": 90.0},
     ),
     "retrieve.graph_filter.v1": (
-        {"embedding_size": 256, "customer_power": 0.5, "source_power": 0.5, "target_power": 0.4, "smooth": 1.0,
+        {"embedding_size": 64, "customer_power": 0.5, "source_power": 0.5, "target_power": 0.3, "smooth": 0.3,
          "sharpness": 0.5, "decay": 0.7, "by_time": False, "window_days": 0},
-        {"embedding_size": 256, "customer_power": 0.5, "source_power": 0.4, "target_power": 0.3, "smooth": 1.0,
+        {"embedding_size": 64, "customer_power": 0.25, "source_power": 0.5, "target_power": 0.5, "smooth": 0.3,
          "sharpness": 0.5, "decay": 0.1, "by_time": False, "window_days": 0},
     ),
     "retrieve.sasrec.v1": ({"embedding_size": 64, "dropout": 0.5, "learning_rate": 2e-3},),

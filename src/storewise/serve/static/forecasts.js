@@ -2,7 +2,7 @@
 
 import { chart } from "./chart.js";
 import { h, put } from "./dom.js";
-import { number, percent, t, tOr } from "./i18n.js";
+import { number, percent, reasonOf, t, tOr } from "./i18n.js";
 
 const FIGURES = ["auc", "pr_auc", "ece", "log_loss", "deviance"];
 let chosen = null;
@@ -11,7 +11,8 @@ let chosen = null;
 export function forecastsSection(predictions) {
   const all = Object.entries(predictions ?? {});
   if (!all.length) return null;
-  const known = all.filter(([, one]) => one.predictable !== false);
+  const curves = ([, one]) => Number(Boolean(one.lift?.length)) + Number(Boolean(one.calibration?.length));
+  const known = all.filter(([, one]) => one.predictable !== false).sort((a, b) => curves(b) - curves(a));
   const missing = all.filter(([, one]) => one.predictable === false);
   const place = h("div", { class: "forecast" });
   const show = () => {
@@ -29,7 +30,7 @@ export function forecastsSection(predictions) {
     h("h2", {}, t("forecast.title")),
     h("p", { class: "quiet" }, t("forecast.intro")),
     place,
-    missing.length > 0 && h("details", { class: "missing" }, h("summary", {}, t("forecast.missing", { n: missing.length })), h("ul", {}, missing.map(([name, one]) => h("li", {}, h("b", {}, targetName(name)), " ", h("span", { class: "quiet" }, one.reason))))),
+    missing.length > 0 && h("details", { class: "missing" }, h("summary", {}, t("forecast.missing", { n: missing.length })), h("ul", {}, missing.map(([name, one]) => h("li", {}, h("b", {}, targetName(name)), " ", h("span", { class: "quiet" }, reasonOf(one.reason ?? "")))))),
   );
 }
 
@@ -37,17 +38,17 @@ export const targetName = (name) => tOr(`target.${name}`, name);
 
 function targets(known, name, choose) {
   const buttons = known.map(([one]) => h("button", { type: "button", "aria-pressed": String(one === name), onclick: () => choose(one) }, targetName(one)));
-  return h("div", { class: "segments", role: "group", "aria-label": t("forecast.target") }, buttons);
+  return h("div", { class: "targets", role: "group", "aria-label": t("forecast.target") }, buttons);
 }
 
 function report(name, one) {
   const figures = FIGURES.filter((key) => Number.isFinite(one[key]?.value));
   return [
-    h("p", { class: "quiet" }, [t("forecast.chosen", { model: one.chosen ?? "–" }), one.judged].filter(Boolean).join(" · ")),
+    h("p", { class: "quiet" }, t("forecast.chosen", { model: one.chosen ?? "–" }), one.judged && ` · ${reasonOf(one.judged)}`),
     figures.length > 0 && h("dl", { class: "figures" }, figures.map((key) => h("div", {}, h("dt", { title: tOr(`metric.${key}.help`, "") }, tOr(`metric.${key}`, key)), h("dd", {}, h("b", {}, number(one[key].value, 3)), Number.isFinite(one[key].low) && h("small", {}, `${number(one[key].low, 3)} – ${number(one[key].high, 3)}`))))),
     curves(name, one),
     one.features?.length > 0 && features(one.features),
-    one.reason && h("p", { class: "quiet why" }, one.reason),
+    one.reason && h("dl", { class: "details" }, h("div", {}, h("dt", {}, t("eval.reason")), h("dd", {}, reasonOf(one.reason)))),
   ];
 }
 

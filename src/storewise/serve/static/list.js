@@ -12,6 +12,7 @@ import { shortId } from "./shopper.js";
 import { empty, problem, waiting } from "./states.js";
 
 const STEPS = ["full", "popular_in_category", "popular"];
+const BETWEEN = ["no_rerank", "retrieved"]; // shown when one of them answered
 
 /** What is new and what moved (places gained, negative: lost) from one list of ids to the next. */
 export function compare(before, after) {
@@ -143,7 +144,7 @@ function focused(grid) {
 
 /** The rungs of the ladder with the one that answered, the time and the notes. */
 function answeredBy({ step, notes, ms, snapshot }) {
-  const rungs = STEPS.map((name) =>
+  const rungs = (BETWEEN.includes(step) ? ["full", step, ...STEPS.slice(1)] : STEPS).map((name) =>
     h("li", { "aria-current": name === step ? "true" : null, title: t(`step.${name}.help`) }, t(`step.${name}`)),
   );
   return [

@@ -9,9 +9,7 @@ each file), and ``onnx/`` for :class:`storewise.understand.text.onnx_text.OnnxTe
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +20,7 @@ import numpy.typing as npt
 import orjson
 
 from storewise.core.errors import ArtifactError
+from storewise.core.folders import written_whole
 from storewise.understand.finetune.tower import FILES, Tower, require
 from storewise.understand.text import bert_graph, onnx_folder
 
@@ -49,11 +48,8 @@ def write(folder: Path, tower: Tower, facts: Mapping[str, Any], *, int8: bool = 
     Raises:
         MissingExtra: without onnx or safetensors.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix=".writing-", dir=folder.parent))
-    try:
-        weights = tensors(tower)
-        require("safetensors.numpy").save_file(weights, str(scratch / "model.safetensors"))
+    with written_whole(folder) as scratch:
+        require("safetensors.numpy").save_file(tensors(tower), str(scratch / "model.safetensors"))
         for name in ("config.json", "tokenizer.json"):
             shutil.copyfile(tower.folder / name, scratch / name)
         write_onnx(scratch / ONNX, tower, facts, int8=int8)
@@ -62,12 +58,6 @@ def write(folder: Path, tower: Tower, facts: Mapping[str, Any], *, int8: bool = 
         files = {path.name: _sha256(path) for path in sorted(scratch.iterdir()) if path.is_file()}
         about = {"facts": dict(facts), "files": files, "plain": is_plain(tower)}
         (scratch / ABOUT).write_bytes(orjson.dumps(about, option=orjson.OPT_INDENT_2))
-        if folder.exists():
-            shutil.rmtree(folder)
-        os.replace(scratch, folder)
-    except BaseException:
-        shutil.rmtree(scratch, ignore_errors=True)
-        raise
 
 
 def write_onnx(folder: Path, tower: Tower, facts: Mapping[str, Any], *, int8: bool = True) -> None:

@@ -25,3 +25,19 @@ class Objective(Protocol):
     def refresh(self, tower: Tower, step: int) -> None: ...
 
     def loss(self, tower: Tower, rng: np.random.Generator) -> Any: ...
+
+
+class Stateless:
+    """What an objective without parameters, memory and preparation has of these."""
+
+    def extra(self) -> dict[str, Any]:
+        return {}
+
+    def state(self) -> dict[str, npt.NDArray[Any]]:
+        return {}
+
+    def restore(self, state: dict[str, npt.NDArray[Any]]) -> None:
+        return None
+
+    def refresh(self, tower: Tower, step: int) -> None:
+        return None

@@ -26,6 +26,7 @@ from storewise.core.progress import Progress, Silent
 from storewise.understand.base import Vectors
 from storewise.understand.finetune.contrastive import HIDDEN
 from storewise.understand.finetune.methods import Adapted
+from storewise.understand.finetune.objectives import Stateless
 from storewise.understand.finetune.pairs import Ints
 from storewise.understand.finetune.reading import Examples
 from storewise.understand.finetune.tower import Tower, evaluating, padded, require
@@ -34,24 +35,7 @@ Ids = Sequence[Sequence[int]]
 
 
 @dataclass
-class _Stateless:
-    """What both objectives do not need of :class:`storewise.understand.finetune.objectives.Objective`."""
-
-    def extra(self) -> dict[str, Any]:
-        return {}
-
-    def state(self) -> dict[str, npt.NDArray[Any]]:
-        return {}
-
-    def restore(self, state: dict[str, npt.NDArray[Any]]) -> None:
-        return None
-
-    def refresh(self, tower: Tower, step: int) -> None:
-        return None
-
-
-@dataclass
-class TwoTower(_Stateless):
+class TwoTower(Stateless):
     """``histories`` (e) and ``titles`` (n_products): token ids; ``text_of`` (n_products,): equal for equal titles."""
 
     examples: Examples
@@ -91,7 +75,7 @@ class TwoTower(_Stateless):
 
 
 @dataclass
-class CrossEncoder(_Stateless):
+class CrossEncoder(Stateless):
     """``negatives`` (e, k): see :func:`storewise.understand.finetune.reading.negatives_of`."""
 
     examples: Examples

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from scipy import sparse
 
 from storewise.understand.finetune.contrastive import info_nce
 from storewise.understand.finetune.negatives import text_numbers
+from storewise.understand.finetune.objectives import Stateless
 from storewise.understand.finetune.pairs import Pairs
 from storewise.understand.finetune.tower import Tower, padded, require
 
@@ -19,7 +19,7 @@ MASK_SHARE = 0.15  # of the tokens, as in BERT
 
 
 @dataclass
-class SimCse:
+class SimCse(Stateless):
     """A text and itself under another dropout, the rest of the batch as negatives (Gao et al. 2021)."""
 
     texts: Sequence[str]
@@ -31,15 +31,6 @@ class SimCse:
         self._rows = np.unique(text_numbers(self.texts), return_index=True)[1]
         self._rows = np.array([row for row in self._rows if self.texts[row].strip()], np.int64)
         self._ids: list[list[int]] | None = None
-
-    def extra(self) -> dict[str, Any]:
-        return {}
-
-    def state(self) -> dict[str, npt.NDArray[Any]]:
-        return {}
-
-    def restore(self, state: dict[str, npt.NDArray[Any]]) -> None:
-        return None
 
     def refresh(self, tower: Tower, step: int) -> None:
         if self._ids is None:
@@ -54,7 +45,7 @@ class SimCse:
 
 
 @dataclass
-class MaskedLanguage:
+class MaskedLanguage(Stateless):
     """Guess 15 % of the tokens: 80 % hidden, 10 % another word, 10 % as they are (Devlin et al. 2019).
 
     The guess is the hidden vector times the word embeddings, plus a bias for each word.
@@ -70,12 +61,6 @@ class MaskedLanguage:
 
     def extra(self) -> dict[str, Any]:
         return {"bias": self._bias}
-
-    def state(self) -> dict[str, npt.NDArray[Any]]:
-        return {}
-
-    def restore(self, state: dict[str, npt.NDArray[Any]]) -> None:
-        return None
 
     def refresh(self, tower: Tower, step: int) -> None:
         if not self._ids:

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +11,7 @@ from typing import Any
 import orjson
 
 from storewise.core.errors import ArtifactError
+from storewise.core.folders import written_whole
 
 MODEL, TOKENIZER, ABOUT = "model.onnx", "tokenizer.json", "encoder.json"
 
@@ -31,19 +29,11 @@ class OnnxFolder:
 
 def write(folder: Path, *, model: bytes, tokenizer: bytes, facts: Mapping[str, Any]) -> None:
     """Write whole or not at all; what stood there before is replaced."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix=".writing-", dir=folder.parent))
-    try:
+    with written_whole(folder) as scratch:
         (scratch / MODEL).write_bytes(model)
         (scratch / TOKENIZER).write_bytes(tokenizer)
         about = {**facts, "files": {MODEL: _sha256(model), TOKENIZER: _sha256(tokenizer)}}
         (scratch / ABOUT).write_bytes(orjson.dumps(about, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS))
-        if folder.exists():
-            shutil.rmtree(folder)
-        os.replace(scratch, folder)
-    except BaseException:
-        shutil.rmtree(scratch, ignore_errors=True)
-        raise
 
 
 def read(folder: Path) -> OnnxFolder:

@@ -156,7 +156,7 @@ def summary(found: list[Found], truth: float, name: str) -> dict[str, dict[str, 
     """Figures of one estimator: ``bias`` and ``spread``, ``bias in errors`` (|bias| in standard errors of the mean
     over replications), and the shares of intervals that hold the truth with Wilson intervals."""
     values = np.array([one.values[name] for one in found])
-    error = float(values.std(ddof=1)) / np.sqrt(len(values))
+    error = float(values.std(ddof=1) / np.sqrt(len(values)))
     bias = float(values.mean()) - truth
     z = abs(bias) / error if error else 0.0
     return {
@@ -183,11 +183,11 @@ def wilson(held: list[bool], z: float = 1.959964) -> Interval:
 
 
 def _holds(interval: Interval, truth: float) -> bool:
-    return interval.low <= truth <= interval.high
+    return bool(interval.low <= truth <= interval.high)
 
 
 def _point(value: float) -> dict[str, float]:
-    return {"value": value, "low": value, "high": value}
+    return dict.fromkeys(("value", "low", "high"), float(value))
 
 
 def _softmax(x: Floats) -> Floats:

@@ -1,6 +1,17 @@
 /** 数据报告中的原因，由英文译成中文。没有列出的原因按原文显示。 */
 
 export const EXACT = {
+  "not predictable from this shop: no impressions": "这家店的数据无法预测：没有展示",
+  "not predictable from this shop: no clicks": "这家店的数据无法预测：没有点击",
+  "not predictable from this shop: no carts": "这家店的数据无法预测：没有加购",
+  "not predictable from this shop: no purchases": "这家店的数据无法预测：没有购买",
+  "not predictable from this shop: no returns": "这家店的数据无法预测：没有退货",
+  "not predictable from this shop: no impressions and no clicks": "这家店的数据无法预测：没有展示和点击",
+  "not predictable from this shop: no impressions and no carts": "这家店的数据无法预测：没有展示和加购",
+  "not predictable from this shop: no impressions and no purchases": "这家店的数据无法预测：没有展示和购买",
+  "not predictable from this shop: no clicks and no purchases": "这家店的数据无法预测：没有点击和购买",
+  "not predictable from this shop: no purchases and no returns": "这家店的数据无法预测：没有购买和退货",
+  "not predictable from this shop: no prices": "这家店的数据无法预测：没有价格",
   "as given": "原样使用",
   "as it was read": "原样使用",
   "one title": "只有一个名称",
@@ -51,6 +62,11 @@ export const EXACT = {
 
 /** 带有列名或数值的原因，按顺序取第一个符合的。 */
 export const PATTERNS = [
+  [/^the overall rate serves: (\d+) events in (\d+) cases of (\d+) windows? are too few to choose and check a predictor by \((\d+) of each outcome are needed to learn from, and (\d+) later ones to calibrate on\)$/, "使用总体比率：$3 个时段的 $2 例中有 $1 次发生，不足以选择并检验预测模型（两种结果各需 $4 例用于学习、之后各 $5 例用于校准）"],
+  [/^the overall mean serves: (\d+) customers in (\d+) windows? are too few to compare$/, "使用总体均值：$2 个时段的 $1 位顾客太少，无法比较"],
+  [/^([\d,]+) later rows with ([\d,]+) events, asked once$/, "在之后的 $1 行（$2 次发生）上只检验一次"],
+  [/^([\d,]+) customers, asked once$/, "在 $1 位顾客上只检验一次"],
+  [/^not predictable from this shop: (.+)$/, "这家店的数据无法预测：$1"],
   [/^quantity is 0 or beyond (.+)$/, "数量为 0 或超过 $1"],
   [/^quantity is negative: the purchase became a return$/, "数量为负：该购买改为退货"],
   [/^(\S+) is missing$/, "$1 缺失"],
