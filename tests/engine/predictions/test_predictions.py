@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from storewise.core import artifact
-from storewise.core.errors import ConfigError, UnknownName
+from storewise.core.errors import ConfigError, InputError, UnknownName
 from storewise.core.progress import Silent
 from storewise.data.dataset import Dataset
 from storewise.data.interactions import Interactions
@@ -18,7 +18,7 @@ from storewise.engine.predictions.config import PredictConfig
 from storewise.engine.predictions.export import predictions_of_all, write_all
 from storewise.engine.predictions.learn import learn
 from storewise.engine.predictions.learned import Predictions
-from storewise.engine.predictions.words import WORDS
+from storewise.engine.predictions.words import WORDS, said
 from storewise.engine.registry import registry
 from storewise.predict.base import Rows
 from storewise.predict.features import EventLog, customer_rows
@@ -73,6 +73,13 @@ def test_report(learned):
     assert {"mean", "rate", "n", "low", "high"} <= set(found["calibration"][0])
     assert {"share", "gain", "lift"} <= set(found["lift"][0])
     assert sum(point["n"] for point in found["calibration"]) > 250
+    why = found["why"]
+    assert why["code"] in ("least_of", "simplest")
+    assert why["model"] == found["chosen"]
+    for told in (why["other"], f"{why['rows']:,} validation rows", f"{why['loss']:.4g}"):
+        assert told in found["reason"]
+    assert found["judged"].startswith(f"{found['judged_on']['rows']:,} later rows")
+    assert report["value"]["why"]["code"] == "least_deviance"
     assert report["value"]["chosen"] in ("predict.bg_nbd.v1", "amount.pace.v1")
     assert report["click"] == {
         "about": "clicks on a product that is shown", "predictable": False,
@@ -141,6 +148,8 @@ def test_tiny_shop_says_which_rule_and_why():
     found = made[1]["purchase"]
     assert found["chosen"] == "predict.rate.v1"
     assert "the overall rate serves" in found["reason"]
+    assert found["why"]["code"] == "few_events"
+    assert f"{found['why']['events']} events in {found['why']['cases']} cases" in found["reason"]
     assert 0 <= found["rate"]["low"] <= found["rate"]["value"] <= found["rate"]["high"] <= 1
     assert made[0].learned["purchase"].predictor is None
 
@@ -279,6 +288,16 @@ def test_export(trained_shop, tmp_path):
             write_all(service.current(), small_shop.END, tmp_path / "all.xls")
     finally:
         service.close()
+
+
+def test_amounts_are_said_in_the_currency_of_the_shop():
+    minor = float(np.log1p(1_234_500))
+    assert said("spend_log", minor, "CNY") == "spent 12,345 CNY so far"
+    assert said("spend_log", minor, "KWD") == "spent 1,234 KWD so far"
+    assert said("order_value_log", float(np.log1p(250)), "GBP") == "orders of 2.50 GBP on average"
+    assert said("order_value_log", float(np.log1p(250)), "JPY") == "orders of 250 JPY on average"
+    with pytest.raises(InputError, match="ISO 4217"):
+        said("spend_log", minor, "yuan")
 
 
 def test_every_feature_has_words(trained_shop):

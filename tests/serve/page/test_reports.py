@@ -197,6 +197,21 @@ def test_reasons_are_said_in_the_language_of_the_page(visit: Any) -> None:
     assert told == ["售给已知顾客", "quantity 小于 1", "something nobody translated"]
 
 
+def test_why_a_model_serves_is_said_in_the_language_of_the_page(visit: Any) -> None:
+    """Sentences as engine and selection make them; one that is new stays as it is."""
+    told = (
+        "item_knn has the best ndcg@12 on 1,250 validation shoppers (0.6484); popular has 0.4892, the difference is "
+        "+0.1592 [+0.1200, +0.1990]. With 2,000 events and 140 shoppers to validate on only simple methods were tried. "
+        "Something new."
+    )
+    visit.answer("/v1/evaluation", report([row("a", 0.2, selected=True)], reason=told))
+    page = visit.open("#evaluation", lang="zh")
+    expect(page.locator(".provenance .details dd").first).to_have_text(
+        "在 1,250 位验证顾客上，item_knn 的 ndcg@12 为 0.6484，热门榜为 0.4892，相差 +0.1592 [+0.1200, +0.1990]。 "
+        "只有 2,000 条事件和 140 位可供验证的顾客：只试了简单的方法。 Something new."
+    )
+
+
 def test_without_data_the_page_says_how_to_bring_some(visit: Any) -> None:
     visit.answer("/v1/report", {"rows": [], "rejects": []})
     page = visit.open("#quality", lang="zh")

@@ -5,7 +5,7 @@ import { h, put } from "./dom.js";
 import { dialSection } from "./dial.js";
 import { experimentsSection } from "./experiments.js";
 import { forecastsSection } from "./forecasts.js";
-import { day, number, t, tOr } from "./i18n.js";
+import { choiceOf, day, number, t, tOr } from "./i18n.js";
 import { forest } from "./plot.js";
 import { command, empty, problem, waiting } from "./states.js";
 
@@ -202,7 +202,7 @@ function provenance(report) {
   const split = report.split;
   const machine = report.machine && (typeof report.machine === "object" ? Object.entries(report.machine).map(([name, value]) => `${name} ${value}`).join(" · ") : report.machine);
   const facts = [
-    ["eval.reason", report.reason],
+    ["eval.reason", report.reason && choiceOf(report.reason)],
     ["eval.data", report.data],
     ["eval.command", report.command && h("code", {}, report.command)],
     ["eval.version", report.version],

@@ -69,6 +69,9 @@ export function reasonOf(text) {
   return EXACT[text] ?? (found ? text.replace(...found) : text);
 }
 
+/** Why a model serves, sentence by sentence; those that are not known stay in English. */
+export const choiceOf = (text) => (current === "zh" ? text.split(/(?<=\.) (?=[A-Z])/).map(reasonOf).join(" ") : text);
+
 export const number = (value, digits = 0) =>
   new Intl.NumberFormat(locale(), { maximumFractionDigits: digits, minimumFractionDigits: digits }).format(value);
 

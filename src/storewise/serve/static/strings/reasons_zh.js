@@ -12,6 +12,8 @@ export const EXACT = {
   "not predictable from this shop: no clicks and no purchases": "这家店的数据无法预测：没有点击和购买",
   "not predictable from this shop: no purchases and no returns": "这家店的数据无法预测：没有购买和退货",
   "not predictable from this shop: no prices": "这家店的数据无法预测：没有价格",
+  "the pipeline file names it": "由流程文件指定",
+  "no customer came back in the validation window, so nothing can be compared: popularity serves": "验证时段内没有顾客回来，无法比较：使用热门榜",
   "as given": "原样使用",
   "as it was read": "原样使用",
   "one title": "只有一个名称",
@@ -62,6 +64,14 @@ export const EXACT = {
 
 /** 带有列名或数值的原因，按顺序取第一个符合的。 */
 export const PATTERNS = [
+  [/^(\w+) has (?:the best )?(\S+) on ([\d,]+) validation shoppers \(([\d.]+)\)\.?$/, "在 $3 位验证顾客上，$1 的 $2 为 $4。"],
+  [/^(\w+) has (?:the best )?(\S+) on ([\d,]+) validation shoppers \(([\d.]+)\); popular has ([\d.]+), the difference is (.+?\])\.?$/, "在 $3 位验证顾客上，$1 的 $2 为 $4，热门榜为 $5，相差 $6。"],
+  [/^No method is better than popularity by more than chance: (\w+) has (?:the best )?(\S+) on ([\d,]+) validation shoppers \(([\d.]+)\), popular has ([\d.]+), the difference is (.+?\])\.?$/, "没有方法确实比热门榜好：在 $3 位验证顾客上，$1 的 $2 为 $4，热门榜为 $5，相差 $6，不超出偶然。"],
+  [/^With ([\d,]+) events and ([\d,]+) shoppers to validate on only popularity can be trusted\.$/, "只有 $1 条事件和 $2 位可供验证的顾客：只有热门榜可信。"],
+  [/^With ([\d,]+) events and ([\d,]+) shoppers to validate on only simple methods were tried\.$/, "只有 $1 条事件和 $2 位可供验证的顾客：只试了简单的方法。"],
+  [/^With ([\d,]+) products only models that answer from a few of them were tried\.$/, "商品多达 $1 件：只试了只看其中少数商品就能回答的模型。"],
+  [/^EASE was left out: one try takes about (\d+) s\.$/, "未试 EASE：试一次约需 $1 秒。"],
+  [/^Fusing adds (.+?\]), no more than chance\.$/, "融合带来 $1，不超出偶然。"],
   [/^the overall rate serves: (\d+) events in (\d+) cases of (\d+) windows? are too few to choose and check a predictor by \((\d+) of each outcome are needed to learn from, and (\d+) later ones to calibrate on\)$/, "使用总体比率：$3 个时段的 $2 例中有 $1 次发生，不足以选择并检验预测模型（两种结果各需 $4 例用于学习、之后各 $5 例用于校准）"],
   [/^the overall mean serves: (\d+) customers in (\d+) windows? are too few to compare$/, "使用总体均值：$2 个时段的 $1 位顾客太少，无法比较"],
   [/^([\d,]+) later rows with ([\d,]+) events, asked once$/, "在之后的 $1 行（$2 次发生）上只检验一次"],
