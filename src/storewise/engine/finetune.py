@@ -93,8 +93,8 @@ def fingerprint(shop: Dataset, clicks: Clicks | None = None) -> str:
         digest.update(np.ascontiguousarray(column).tobytes())
     if clicks is not None:
         digest.update("\x1f".join(clicks.words).encode())
-        for column in (clicks.queries, clicks.products, clicks.at, clicks.who):
-            digest.update(np.ascontiguousarray(column).tobytes())
+        for told in (clicks.queries, clicks.products, clicks.at, clicks.who):
+            digest.update(np.ascontiguousarray(told).tobytes())
     return digest.hexdigest()[:16]
 
 

@@ -31,6 +31,7 @@ from storewise.engine.predictions.learn import learn as learn_predictions
 from storewise.engine.predictions.learned import ROLE as PREDICT
 from storewise.engine.products import product_parts
 from storewise.engine.published import ARTIFACTS, Manifest, write_snapshot
+from storewise.engine.search_lessons import choose_blend
 from storewise.engine.second_stage import Prepare, Refit, refit_names
 from storewise.engine.serving import snapshot as parts
 from storewise.engine.serving.catalogue import Catalogue
@@ -109,6 +110,8 @@ def train(
     reading = pipeline.attributes.tagger
     made = product_parts(store.folder, shop, encoded, projection, facts, progress, tagger=reading)
     made |= second.artifact(facts)
+    blend = choose_blend(shop, history, events, encoded, seed=seed, progress=progress)
+    made |= blend.artifact(facts)
     predicted = learn_predictions(
         shop, pipeline.predict, registry, seed=seed, progress=progress,
         text=encoded.vectors if encoded is not None else None,
@@ -119,7 +122,7 @@ def train(
     attributes.remember(store.folder, names[parts.ATTRIBUTES])
     about = {
         **facts,
-        "evaluation": report(chosen, pipeline, validation, second),
+        "evaluation": report(chosen, pipeline, validation, second) | {"search": blend.facts},
         "kinds": counted_kinds(shop),
     }
     if predicted is not None:

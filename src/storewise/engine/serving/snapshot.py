@@ -33,7 +33,7 @@ from storewise.engine.serving.customers import CustomerFacts
 from storewise.engine.serving.explorer import Explorer
 from storewise.engine.serving.rerankers import rerankers_of
 from storewise.engine.serving.rules import compiled
-from storewise.engine.serving.search_index import SEARCH, searcher_of
+from storewise.engine.serving.search_index import BLEND, SEARCH, searcher_of
 from storewise.engine.serving.second_stage import RANKER, SecondStage, restore_second_stage
 from storewise.engine.serving.shelf import Shelf
 from storewise.predict.features.events import EventLog
@@ -220,7 +220,7 @@ def load(
     content = Content.of(found[CONTENT], registry) if CONTENT in found else None
     predictions = Predictions.of(found[PREDICT], registry) if PREDICT in found else None
     vectors, floor = (None, -1.0) if content is None else (content.text, content.noise)
-    searcher = searcher_of(found.get(SEARCH), catalogue, vectors, floor)
+    searcher = searcher_of(found.get(SEARCH), catalogue, vectors, floor, found.get(BLEND))
     second = None
     if RANKER in found:
         second = restore_second_stage(
