@@ -376,7 +376,7 @@ QUALITY = (
         (Goal("auc", None), Goal("log_loss gained", None, model="predict.lightgbm.v1")),
         minutes=4,
         files={"data": "train.csv.gz"},
-        options={"label": "column_0"},
+        options={"label": "column_1"},
     ),
     Quality(
         "networks-histories",
