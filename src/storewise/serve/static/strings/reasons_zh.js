@@ -66,6 +66,8 @@ export const PATTERNS = [
   [/^the overall mean serves: (\d+) customers in (\d+) windows? are too few to compare$/, "使用总体均值：$2 个时段的 $1 位顾客太少，无法比较"],
   [/^([\d,]+) later rows with ([\d,]+) events, asked once$/, "在之后的 $1 行（$2 次发生）上只检验一次"],
   [/^([\d,]+) customers, asked once$/, "在 $1 位顾客上只检验一次"],
+  [/^not predictable from this shop: the history spans (\d+) days, one window takes (\d+)\.?$/, "这家店的数据无法预测：历史只有 $1 天，一个时段需要 $2 天"],
+  [/^not predictable from this shop: nobody had bought before the windows? began\.?$/, "这家店的数据无法预测：时段开始之前没有人购买过"],
   [/^not predictable from this shop: (.+)$/, "这家店的数据无法预测：$1"],
   [/^quantity is 0 or beyond (.+)$/, "数量为 0 或超过 $1"],
   [/^quantity is negative: the purchase became a return$/, "数量为负：该购买改为退货"],
