@@ -361,6 +361,31 @@ def test_the_order_before_ranking_stands_beside_the_list(visit: Any) -> None:
     assert overflow(page) == 0
 
 
+@pytest.mark.parametrize("visit", [{}, NARROW], indirect=True)
+def test_a_ranker_that_does_not_serve_stands_beside_the_list_as_a_shadow(visit: Any) -> None:
+    def item(name: str, place: int, **more: Any) -> dict[str, Any]:
+        return {"product_id": name, "title": f"Thing {name}", "position": place, "score": 1.0, "source": "x", "category": None,
+                "price_minor": 100, "currency": "GBP", "reason": {"kind": "popular", "text": "popular"}, **more}  # fmt: skip
+
+    body = {
+        "decision_id": "d", "snapshot": "s", "slot": "home", "step": "full", "notes": [], "rules": [], "ranker": "rank.lambdamart.v1",
+        "ranker_serves": False, "ranker_why": "no more than chance", "items": [item("a", 0), item("b", 1)],
+        "retrieved": [item("a", 0), item("b", 1)], "ranked": [item("b", 0, p_purchase=0.12), item("a", 1)],
+    }  # fmt: skip
+    with_parts(visit, "ranker")
+    visit.page.route("**/v1/recommendations?*explain=true*", lambda route: route.fulfill(json=body))
+    page = visit.list_of("#shop?visitor=ranks")
+    page.locator(".ranked summary").click()
+    expect(page.locator(".ranked")).to_contain_text("as a shadow")
+    expect(page.locator(".ranked")).to_contain_text("no more than chance")
+    assert page.locator(".ranked h3").all_inner_texts() == ["Retrieved: serves", "Ranked: does not serve"]
+    lists = (page.locator(".ranked ol").nth(i).locator("li") for i in (0, 1))
+    before, after = ([one.get_attribute("data-product") for one in found.all()] for found in lists)
+    assert (before, after) == (["a", "b"], ["b", "a"])
+    assert "12%" in page.locator(".ranked ol").nth(1).inner_text()
+    assert overflow(page) == 0
+
+
 def test_a_list_without_ranking_says_so_on_the_ladder(visit: Any) -> None:
     body = {"decision_id": "d", "snapshot": "s", "slot": "home", "step": "retrieved", "notes": [], "rules": [], "items": [
         {"product_id": "p01", "title": "Lamp", "position": 0, "score": 1.0, "source": "x", "category": None, "price_minor": 1,
