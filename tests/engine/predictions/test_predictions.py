@@ -291,9 +291,9 @@ def test_export(trained_shop, tmp_path):
 
 
 def test_amounts_are_said_in_the_currency_of_the_shop():
-    minor = float(np.log1p(1_234_500))
-    assert said("spend_log", minor, "CNY") == "spent 12,345 CNY so far"
-    assert said("spend_log", minor, "KWD") == "spent 1,234 KWD so far"
+    minor = float(np.log1p(1_234_600))
+    assert said("spend_log", minor, "CNY") == "spent 12,346 CNY so far"
+    assert said("spend_log", minor, "KWD") == "spent 1,235 KWD so far"
     assert said("order_value_log", float(np.log1p(250)), "GBP") == "orders of 2.50 GBP on average"
     assert said("order_value_log", float(np.log1p(250)), "JPY") == "orders of 250 JPY on average"
     with pytest.raises(InputError, match="ISO 4217"):

@@ -77,9 +77,10 @@ def test_one_standard_error_is_what_the_formula_says():
         gaps = rng.normal(size=400)
         gaps = (gaps - gaps.mean()) / gaps.std(ddof=1) + shift / np.sqrt(400)
         simple = guard.Attempt("predict.simple.v1", 10, losses=best.losses + gaps)
-        chosen, reason = guard._simplest([simple, best], [simple, best], [fold])
+        chosen, reason, why = guard._simplest([simple, best], [simple, best], [fold])
         assert chosen == expected
         assert reason.endswith(".")
+        assert (why["code"] == "simplest") == (expected == "predict.simple.v1")
 
 
 def test_budget_is_kept_and_said():
