@@ -15,7 +15,7 @@ from storewise.predict import calibration
 from storewise.predict.base import MISSING, Labelled, Rows
 from storewise.predict.calibrated import Calibrated, Calibration, clopper_pearson
 from storewise.predict.calibration import best_map
-from storewise.predict.rate import Rate
+from storewise.predict.models.rate import Rate
 
 
 def drawn(seed: int, n: int = 4000, *, base: float = -1.0, slope: float = 1.0) -> tuple[np.ndarray, ...]:

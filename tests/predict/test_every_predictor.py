@@ -12,7 +12,7 @@ from storewise.core.artifact import Artifact
 from storewise.core.errors import MissingExtra
 from storewise.engine.registry import registry
 from storewise.predict.base import Predictor
-from storewise.predict.choose import NETWORK, predictors
+from storewise.predict.choose.guard import NETWORK, predictors
 from storewise.testing.predictor import check_predictor, shoppers, trained
 
 NAMES = [name for name in registry().names("predict") if issubclass(registry().get(name), Predictor)]

@@ -10,8 +10,8 @@ from storewise.engine.registry import registry
 from storewise.predict.base import Labelled, Rows
 from storewise.predict.calibrated import Calibrated, Calibration
 from storewise.predict.explain import deleted, explain, merged, replaced, without
-from storewise.predict.logistic import Logistic
-from storewise.predict.trees import Trees, TreesConfig
+from storewise.predict.models.logistic import Logistic
+from storewise.predict.models.trees import Trees, TreesConfig
 from storewise.testing.predictor import shoppers, trained
 
 NAMES = ["predict.logistic.v1", "predict.lightgbm.v1", "predict.blend.v1"]

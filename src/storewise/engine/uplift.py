@@ -18,7 +18,7 @@ from storewise.metrics.effect import standardised_differences
 from storewise.metrics.intervals import draws
 from storewise.metrics.uplift import Ranked, Trial, areas, best
 from storewise.predict.base import Rows, Values
-from storewise.predict.fields import Fields, FieldsConfig, learn
+from storewise.predict.tables.fields import Fields, FieldsConfig, learn
 from storewise.predict.uplift.base import Campaign, UpliftModel
 from storewise.predict.uplift.propensity import estimated
 

@@ -1,6 +1,6 @@
 """The contract of predictors of events, as a suite that a plug-in's own tests can call.
 
->>> from storewise.predict.rate import Rate
+>>> from storewise.predict.models.rate import Rate
 >>> check_predictor(lambda: Rate())
 """
 

@@ -15,9 +15,9 @@ from storewise.engine.predictions.learned import Learned
 from storewise.engine.predictions.windows import Window
 from storewise.metrics.intervals import mean as mean_interval
 from storewise.metrics.intervals import paired_difference
-from storewise.predict.amount import AmountCalibration, deviances
 from storewise.predict.base import Labelled, Predictor
 from storewise.predict.cases import joined
+from storewise.predict.models.amount import AmountCalibration, deviances
 from storewise.predict.targets import Target
 
 Floats = npt.NDArray[np.float64]

@@ -172,8 +172,8 @@ def _about(job: Job) -> dict[str, Any]:
 
 
 def _chosen(job: Job, judged: Window, held: Window, older: list[Window], registry: Registry) -> Learned:
-    from storewise.predict.choose import choose
-    from storewise.predict.contest import Fold
+    from storewise.predict.choose.contest import Fold
+    from storewise.predict.choose.guard import choose
 
     train = joined([window.data for window in reversed(older)])
     known = list(registry)

@@ -11,10 +11,10 @@ import numpy as np
 from storewise.core.artifact import Artifact
 from storewise.core.errors import ArtifactError
 from storewise.core.registry import Registry
-from storewise.predict.amount import AmountCalibration
 from storewise.predict.base import Prediction, Predictor, Rows
 from storewise.predict.calibrated import Calibrated, Calibration
 from storewise.predict.features import ShopFacts
+from storewise.predict.models.amount import AmountCalibration
 from storewise.predict.targets import TARGETS, Target
 
 RATE = "predict.rate.v1"

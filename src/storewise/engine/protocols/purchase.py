@@ -23,8 +23,8 @@ from storewise.metrics.probability import intervals, paired_differences
 from storewise.predict.base import Labelled, Rows
 from storewise.predict.calibrated import Calibration
 from storewise.predict.cases import joined
-from storewise.predict.choose import choose
-from storewise.predict.contest import Fold, fit
+from storewise.predict.choose.contest import Fold, fit
+from storewise.predict.choose.guard import choose
 from storewise.predict.features import EventLog, FactsConfig, Shelf
 from storewise.predict.features.customer import BASELINE, Text
 from storewise.predict.targets import TARGETS

@@ -19,15 +19,15 @@ from storewise.engine.protocols.inputs import Inputs
 from storewise.engine.registry import component_names
 from storewise.metrics import probability
 from storewise.metrics.curves import curves
-from storewise.predict import folds
 from storewise.predict.base import Labelled
 from storewise.predict.calibrated import Calibrated, Calibration
-from storewise.predict.choose import Choice, choose
-from storewise.predict.columns import UNKNOWN_MOMENT, moments_of
-from storewise.predict.contest import Fold
-from storewise.predict.fields import Fields, FieldsConfig, learn
-from storewise.predict.leaks import find_leaks
-from storewise.predict.variants import best_variant
+from storewise.predict.choose import folds
+from storewise.predict.choose.contest import Fold
+from storewise.predict.choose.guard import Choice, choose
+from storewise.predict.tables.columns import UNKNOWN_MOMENT, moments_of
+from storewise.predict.tables.fields import Fields, FieldsConfig, learn
+from storewise.predict.tables.leaks import find_leaks
+from storewise.predict.tables.variants import best_variant
 
 SIMPLE = "predict.rate.v1"
 TEST_SHARE = 0.2

@@ -14,10 +14,10 @@ import numpy.typing as npt
 from scipy import sparse
 
 from storewise.predict.base import Rows
-from storewise.predict.buy_till_you_die import UNIT_DAYS
 from storewise.predict.features import segments
 from storewise.predict.features.events import CODE, DAY_S, RETURN, Orders, Trails
 from storewise.predict.features.facts import ShopFacts, lifetimes
+from storewise.predict.models.buy_till_you_die import UNIT_DAYS
 
 Floats = npt.NDArray[np.float64]
 Columns = dict[str, Floats]

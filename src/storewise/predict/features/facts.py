@@ -15,9 +15,9 @@ from scipy import sparse
 
 from storewise.core.config import Config
 from storewise.data.dataset import Dataset
-from storewise.predict.buy_till_you_die import UNIT_DAYS, BgNbd, GammaGamma
 from storewise.predict.features import segments
 from storewise.predict.features.events import DAY_S, PURCHASE, EventLog, Orders, Trails
+from storewise.predict.models.buy_till_you_die import UNIT_DAYS, BgNbd, GammaGamma
 
 Floats = npt.NDArray[np.float64]
 Vectors = npt.NDArray[np.float32]

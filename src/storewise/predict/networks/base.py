@@ -15,7 +15,7 @@ from pydantic import Field
 from storewise.core.component import Arrays, Component
 from storewise.core.progress import Progress
 from storewise.predict.base import Contributions, Labelled, Predictor, Rows, Trial, Values
-from storewise.predict.labels import require_event
+from storewise.predict.models.labels import require_event
 from storewise.predict.networks import embed, explain
 from storewise.predict.networks.embed import Embedded, Parameters
 from storewise.predict.networks.fit import Examples, LoopConfig, TrainingRun, fit

@@ -12,7 +12,7 @@ from scipy import sparse
 
 from storewise.core.component import Arrays
 from storewise.predict.base import Labelled, Rows
-from storewise.predict.hashing import mixed
+from storewise.predict.tables.hashing import mixed
 
 Floats = npt.NDArray[np.float64]
 SEPARATOR = "\x1f"

@@ -15,8 +15,8 @@ from storewise.core.component import Arrays
 from storewise.core.config import Config
 from storewise.core.progress import Progress
 from storewise.predict.base import Contributions, Labelled, Predictor, Rows, Trial, Values
-from storewise.predict.design import Design
-from storewise.predict.labels import require_event
+from storewise.predict.models.design import Design
+from storewise.predict.models.labels import require_event
 
 Floats = npt.NDArray[np.float64]
 

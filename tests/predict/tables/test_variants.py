@@ -6,10 +6,10 @@ import numpy as np
 import polars as pl
 
 from storewise.predict.base import Labelled
-from storewise.predict.contest import Fold
-from storewise.predict.fields import FieldsConfig, learn
-from storewise.predict.folds import validation_folds
-from storewise.predict.variants import best_variant
+from storewise.predict.choose.contest import Fold
+from storewise.predict.choose.folds import validation_folds
+from storewise.predict.tables.fields import FieldsConfig, learn
+from storewise.predict.tables.variants import best_variant
 
 
 def variants(frame: pl.DataFrame, labels: np.ndarray) -> dict[str, list[Fold]]:

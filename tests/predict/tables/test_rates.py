@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from storewise.predict import hashing, rates
-from storewise.predict.fields import FieldsConfig, learn
-from storewise.predict.keys import KeyRates
+from storewise.predict.tables import hashing, rates
+from storewise.predict.tables.fields import FieldsConfig, learn
+from storewise.predict.tables.keys import KeyRates
 
 EVENTS = st.lists(st.tuples(st.integers(1, 3), st.booleans(), st.integers(0, 4)), min_size=1, max_size=25)
 

@@ -13,7 +13,7 @@ from storewise.core.component import Arrays
 from storewise.core.config import Config
 from storewise.core.progress import Progress
 from storewise.predict.base import Contributions, Labelled, Predictor, Rows, Values
-from storewise.predict.buy_till_you_die import UNIT_DAYS, BgNbd, GammaGamma
+from storewise.predict.models.buy_till_you_die import UNIT_DAYS, BgNbd, GammaGamma
 
 NEEDED = ("recency_days", "orders_log", "tenure_days")
 VALUE = "order_value_log"
@@ -62,7 +62,7 @@ class BgNbdPredictor(Predictor[BgNbdConfig]):
         progress: Progress | None = None,
     ) -> None:  # fmt: skip
         if self.config.outcome != "value":
-            from storewise.predict.labels import require_event
+            from storewise.predict.models.labels import require_event
 
             require_event(data)
         self._base = float(data.labels.mean())

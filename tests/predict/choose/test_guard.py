@@ -8,12 +8,12 @@ import pytest
 from storewise.core.errors import DataError, UnknownName
 from storewise.core.progress import Silent
 from storewise.core.tracking.base import open_runs, read_curves
-from storewise.predict import choose as guard
 from storewise.predict.base import Labelled, Predictor, Rows
-from storewise.predict.choose import choose, predictors, registry
-from storewise.predict.contest import Contest, Fold
-from storewise.predict.folds import by_group, by_time, stratified, validation_folds
-from storewise.predict.tune import tune
+from storewise.predict.choose import guard
+from storewise.predict.choose.contest import Contest, Fold
+from storewise.predict.choose.folds import by_group, by_time, stratified, validation_folds
+from storewise.predict.choose.guard import choose, predictors, registry
+from storewise.predict.choose.tune import tune
 
 RATE, LOGISTIC, TREES = (f"predict.{name}.v1" for name in ("rate", "logistic", "lightgbm"))
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import integrate, stats
 
-from storewise.predict.buy_till_you_die import BgNbd, GammaGamma
+from storewise.predict.models.buy_till_you_die import BgNbd, GammaGamma
 
 CDNOW = BgNbd(r=0.243, alpha=4.414, a=0.793, b=2.426)  # Fader, Hardie and Lee (2005), table 2
 

@@ -16,9 +16,9 @@ from storewise.core.component import Arrays
 from storewise.core.config import Config
 from storewise.core.errors import DataError
 from storewise.core.rng import derive_seed, spawn
-from storewise.predict import hashing
 from storewise.predict.base import MISSING, Labelled, Rows
-from storewise.predict.columns import (
+from storewise.predict.tables import hashing
+from storewise.predict.tables.columns import (
     UNKNOWN_MOMENT,
     Column,
     cleaned,
@@ -27,8 +27,8 @@ from storewise.predict.columns import (
     moments_of,
     numbers_of,
 )
-from storewise.predict.keys import KeyRates
-from storewise.predict.text import Encode, TextDirections
+from storewise.predict.tables.keys import KeyRates
+from storewise.predict.tables.text import Encode, TextDirections
 
 DAY_S = 86_400.0
 Floats = npt.NDArray[np.float64]

@@ -12,8 +12,8 @@ from storewise.core import artifact
 from storewise.core.artifact import Artifact
 from storewise.core.errors import DataError
 from storewise.predict.base import MISSING
-from storewise.predict.columns import describe
-from storewise.predict.fields import Fields, FieldsConfig, learn
+from storewise.predict.tables.columns import describe
+from storewise.predict.tables.fields import Fields, FieldsConfig, learn
 
 N = 300
 

@@ -11,9 +11,9 @@ import numpy.typing as npt
 import orjson
 
 from storewise.core.component import Arrays
-from storewise.predict import rates
-from storewise.predict.hashing import Hashes, paired
-from storewise.predict.rates import Floats, Table
+from storewise.predict.tables import rates
+from storewise.predict.tables.hashing import Hashes, paired
+from storewise.predict.tables.rates import Floats, Table
 
 Hashed = Mapping[str, Hashes]
 Key = tuple[str, ...]

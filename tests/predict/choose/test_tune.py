@@ -15,8 +15,8 @@ from storewise.core.progress import Silent
 from storewise.core.registry import Registry
 from storewise.core.tracking import open_runs, read_curves
 from storewise.predict.base import Labelled, Predictor, Rows, Trial, Values
-from storewise.predict.contest import Contest, Fold
-from storewise.predict.tune import tune
+from storewise.predict.choose.contest import Contest, Fold
+from storewise.predict.choose.tune import tune
 
 
 class Dial(Config):

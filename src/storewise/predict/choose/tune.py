@@ -13,7 +13,7 @@ from storewise.core.config import Config, parse
 from storewise.core.rng import derive_seed
 from storewise.predict.base import Values
 from storewise.predict.calibration import platt
-from storewise.predict.contest import Contest
+from storewise.predict.choose.contest import Contest
 
 MOST_TRIALS = 40
 START_TRIALS = 8

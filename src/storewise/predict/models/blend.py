@@ -12,9 +12,9 @@ from storewise.core.component import Arrays
 from storewise.core.config import Config
 from storewise.core.progress import Progress
 from storewise.predict.base import Contributions, Labelled, Predictor, Rows, Trial, Values
-from storewise.predict.labels import require_event
-from storewise.predict.logistic import Logistic, LogisticConfig
-from storewise.predict.trees import Trees, TreesConfig
+from storewise.predict.models.labels import require_event
+from storewise.predict.models.logistic import Logistic, LogisticConfig
+from storewise.predict.models.trees import Trees, TreesConfig
 
 EDGE = 1e-9
 MEMBERS = ("logistic", "trees")

@@ -12,7 +12,7 @@ from storewise.core.component import Arrays
 from storewise.core.config import Config
 from storewise.core.progress import Progress
 from storewise.predict.base import Contributions, Labelled, Predictor, Rows, Trial, Values
-from storewise.predict.labels import require_event
+from storewise.predict.models.labels import require_event
 
 SEPARATOR = "\x1f"
 

@@ -9,8 +9,8 @@ import numpy as np
 from storewise.core.progress import Silent
 from storewise.core.registry import Registry
 from storewise.predict import COMPONENTS
-from storewise.predict.choose import recalibrated_losses
-from storewise.predict.contest import Contest, Fold
+from storewise.predict.choose.contest import Contest, Fold
+from storewise.predict.choose.guard import recalibrated_losses
 
 JUDGE = "predict.logistic.v1"
 

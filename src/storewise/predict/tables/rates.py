@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from storewise.predict.hashing import Hashes
+from storewise.predict.tables.hashing import Hashes
 
 Floats = npt.NDArray[np.float64]
 STRENGTHS = (3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)

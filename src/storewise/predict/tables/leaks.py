@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from storewise.predict import hashing
-from storewise.predict.columns import cleaned, dates_of, numbers_of
+from storewise.predict.tables import hashing
+from storewise.predict.tables.columns import cleaned, dates_of, numbers_of
 
 Floats = npt.NDArray[np.float64]
 SURE = 0.995  # share of rows that must agree

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from storewise.predict.leaks import find_leaks
+from storewise.predict.tables.leaks import find_leaks
 
 N = 2000
 

@@ -7,9 +7,9 @@ import pytest
 
 from storewise.core.errors import DataError
 from storewise.predict.base import Labelled, Rows
-from storewise.predict.bg_nbd import NEEDED, BgNbdConfig, BgNbdPredictor
-from storewise.predict.choose import choose
-from storewise.predict.contest import Fold
+from storewise.predict.choose.contest import Fold
+from storewise.predict.choose.guard import choose
+from storewise.predict.models.bg_nbd import NEEDED, BgNbdConfig, BgNbdPredictor
 
 
 def customers(n: int = 400) -> Labelled:

@@ -16,8 +16,8 @@ from storewise.core.tracking import Run
 from storewise.predict import COMPONENTS
 from storewise.predict.base import Labelled, Predictor, Values
 from storewise.predict.calibration import platt
-from storewise.predict.contest import Contest, Fold, fit
-from storewise.predict.tune import tune
+from storewise.predict.choose.contest import Contest, Fold, fit
+from storewise.predict.choose.tune import tune
 
 NETWORK = 30  # complexity from which on a model is a network
 NETWORK_ROWS, NETWORK_EVENTS = 5_000, 100

@@ -1,0 +1,1 @@
+"""Choosing a predictor: folds, attempts, tuning, and the guard for small data."""

@@ -1,0 +1,1 @@
+"""From a table of any columns to the rows that predictors read."""
