@@ -23,7 +23,7 @@ from storewise.data.dataset import Dataset
 from storewise.data.schema import TABLES
 from storewise.data.shop import build
 from storewise.data.stores import Store
-from storewise.engine import attributes, content
+from storewise.engine import attributes, content, explored
 from storewise.engine.choose_ranker import SecondChoice, choose_ranker
 from storewise.engine.history import History
 from storewise.engine.past_content import PastContent
@@ -122,6 +122,8 @@ def train(
     )  # fmt: skip
     if predicted is not None:
         made[PREDICT] = predicted[0].artifact(facts)
+    arms = {name: arm for arm, name in enumerate(shop.product_ids)}
+    made |= explored.learn(store, pipeline, registry, arms, facts, until=until, progress=progress)
     names = write_artifacts(store.folder, shop, chosen, facts, progress, made)
     attributes.remember(store.folder, names[parts.ATTRIBUTES])
     about = {
@@ -131,6 +133,8 @@ def train(
     }
     if predicted is not None:
         about["predictions"] = predicted[1]
+    if explored.ROLE in made:
+        about["explored"] = made[explored.ROLE].facts["policies"]
     return write_snapshot(store.folder, pipeline.model_dump(mode="json"), names, about)
 
 
