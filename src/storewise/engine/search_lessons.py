@@ -39,6 +39,8 @@ BEFORE, UNTIL = (
     0.75,
 )  # of the searches: priors from the first part, weights from the next, the rest validates
 K, DEPTH, MOST_LATER = 10, 20, 2_000
+MOST_SEARCHES = 10_000  # the latest; more take long and change little
+KEPT = 500  # queries whose terms stay in memory
 Values = npt.NDArray[np.float64]
 
 
@@ -61,7 +63,7 @@ def choose_blend(
     progress: Progress,
 ) -> SearchChoice:  # fmt: skip
     """The learned blend where validation says that it is better, else the default, and why."""
-    searches = episodes_of(list(shop.product_ids), events)
+    searches = episodes_of(list(shop.product_ids), events)[-MOST_SEARCHES:]
     if not searches:
         return _default("no click, cart or purchase names a query")
     cut = searches[int(UNTIL * (len(searches) - 1))].at
@@ -100,8 +102,10 @@ class Lessons:
         return {}
 
     def terms(self, query: str) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
-        """Products found for a query and their terms, worked out once."""
+        """Products found for a query and their terms."""
         if query not in self._read:
+            if len(self._read) >= KEPT:
+                self._read.clear()
             vector = None if self.encoded is None else self.encoded.encoder.queries([query])[0]
             self._read[query] = self.searcher.terms(query, vector=vector)
         return self._read[query]
