@@ -117,4 +117,12 @@ def test_a_ranked_list_stands_beside_the_retrieved_one() -> None:
     assert "retrieved" in head
     assert line.split() == ["1", "Lamp", "25.0%", "Popular", "Chair"]
     assert move.strip() == "up"
+    shadow = {
+        "items": [other], "ranked": [item], "ranker": "rank.lambdamart.v1", "ranker_serves": False,
+        "ranker_why": "no more than chance",
+    }  # fmt: skip
+    head, line, why = lines(shadow)
+    assert "would show" in head
+    assert line.split() == ["1", "Chair", "Popular", "25.0%", "Lamp"]
+    assert why == "rank.lambdamart.v1 does not serve: no more than chance"
     assert list(lines({"items": [other]})) == [f"  1  {'Chair':<40}  Popular"]

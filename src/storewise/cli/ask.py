@@ -49,14 +49,19 @@ def ask_server(shop: Path) -> None:
 
 
 def _ranked(url: str, customer: str) -> None:
-    """The ranked list beside the retrieved one, with chances of a purchase, where a ranker serves."""
+    """The ranked list beside the retrieved one, with chances of a purchase, and which of the two serves."""
     told = get(url, "/v1/recommendations", customer=customer, n=5, explain="true")
     if told["ranker"] is None:
-        typer.echo("\nNo ranker serves: validation found the retrieved order as good")
+        typer.echo(
+            "\nNo ranker was trained: the shop's past teaches too little, or the pipeline leaves it out"
+        )
         return
-    chances = [item["p_purchase"] for item in told["items"] if "p_purchase" in item]
+    serves = told["ranker_serves"]
+    ranked = told["items"] if serves else told["ranked"]
+    chances = [item["p_purchase"] for item in ranked if "p_purchase" in item]
     expect(bool(chances) and all(0 <= p <= 1 for p in chances), "chances of a purchase", told)
-    typer.echo(f"\nRanked by {told['ranker']}, beside what was retrieved")
+    beside = "beside what was retrieved" if serves else "a shadow beside the retrieved order, which serves"
+    typer.echo(f"\nRanked by {told['ranker']}, {beside}")
     for line in lines(told):
         typer.echo(line)
 

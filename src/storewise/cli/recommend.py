@@ -22,7 +22,7 @@ def recommend(
     json: AsJson = False,
 ) -> None:
     """The list that the serving snapshot gives a customer, with reasons, beside the retrieved order where a ranker
-    serves. Nothing is logged."""
+    serves, beside what the ranker would show where it does not. Nothing is logged."""
     from storewise.engine.recommend import Ask
     from storewise.engine.serving.answer import payload
 
@@ -36,9 +36,13 @@ def recommend(
 
 
 def lines(told: Mapping[str, Any]) -> Iterator[str]:
-    """The list; where a ranker serves, each place with the chance of a purchase and what was retrieved there."""
+    """The list; where a ranker serves, each place with the chance of a purchase and what was retrieved there; where it
+    does not, what it would show there."""
     if told.get("ranker") is None:
         yield from plain(told)
+        return
+    if not told.get("ranker_serves", True):
+        yield from _shadow(told)
         return
     yield f"     {'ranked':<34}  {'buys':>5}  {'because':<44}  retrieved"
     beside = [item["title"] for item in told["retrieved"]]
@@ -49,3 +53,19 @@ def lines(told: Mapping[str, Any]) -> Iterator[str]:
         yield f"{place + 1:3}  {item['title']:<34.34}  {chance}  {item['reason']['text']:<44.44}  {other:.34}"
         for move in item.get("moved", ()):
             yield f"       {move['text']}"
+
+
+def _shadow(told: Mapping[str, Any]) -> Iterator[str]:
+    """The shown list, the ranker's beside it, and why the ranker does not serve."""
+    yield f"     {'shown (retrieved order)':<34}  {'because':<36}  {'buys':>5}  the ranker would show"
+    ranked = told.get("ranked", [])
+    for item in told["items"]:
+        place = item["position"]
+        other = ranked[place] if place < len(ranked) else {}
+        chance = f"{other['p_purchase']:5.1%}" if "p_purchase" in other else " " * 5
+        beside = f"{chance}  {other.get('title', ''):.34}"
+        yield f"{place + 1:3}  {item['title']:<34.34}  {item['reason']['text']:<36.36}  {beside}".rstrip()
+        for move in item.get("moved", ()):
+            yield f"       {move['text']}"
+    if told.get("ranker_why"):
+        yield f"{told['ranker']} does not serve: {told['ranker_why']}"

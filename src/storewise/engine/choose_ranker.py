@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +23,7 @@ from storewise.engine.second_stage import DAY_S, Prepare, Refit, Replay, train_r
 from storewise.engine.serving.second_stage import ranker_artifact
 from storewise.engine.validation import METRICS, Row, Validation
 from storewise.metrics import ranking
-from storewise.metrics.intervals import mean, paired_difference
+from storewise.metrics.intervals import Interval, mean, paired_difference
 from storewise.recommend.choose.task import Task
 from storewise.recommend.rank.base import Moment, Ranker, Scores
 from storewise.recommend.rank.candidates import Sources
@@ -34,8 +35,9 @@ ROLE = "ranker"
 
 @dataclass(frozen=True)
 class SecondChoice:
-    """``ranker`` and ``sources`` (trained on everything): None where the retrieved order serves. ``row``: its line of
-    the evaluation; ``pareto``: one row a dial; ``reason``: why, in a sentence."""
+    """``ranker`` and ``sources`` (trained on everything): None where nothing could be trained. ``serves``: False for a
+    shadow, which the snapshot carries to be looked at beside the retrieved order. ``row``: its line of the evaluation;
+    ``pareto``: one row a dial; ``reason``: why, in a sentence."""
 
     reason: str
     ranker: Ranker[Any] | None = None
@@ -44,12 +46,16 @@ class SecondChoice:
     pareto: tuple[dict[str, Any], ...] = ()
     name: str = ""
     window_days: float = 0.0
+    serves: bool = False
 
     def artifact(self, facts: dict[str, Any]) -> dict[str, Artifact]:
-        """The snapshot's part, by role; nothing where no ranker serves."""
+        """The snapshot's part, by role; nothing where no ranker was trained."""
         if self.ranker is None or self.sources is None:
             return {}
-        made = ranker_artifact(self.name, self.ranker, self.sources, facts, window_days=self.window_days)
+        made = ranker_artifact(
+            self.name, self.ranker, self.sources, facts, window_days=self.window_days, serves=self.serves,
+            why=self.reason,
+        )  # fmt: skip
         return {ROLE: made}
 
 
@@ -61,8 +67,8 @@ def choose_ranker(
     registry: Registry,
     *,
     served: str,
-    retriever: Retriever[Any],
-    popular: Retriever[Any],
+    trained: Mapping[str, Retriever[Any]],
+    fitted: Mapping[str, Retriever[Any]],
     refit: Refit | None,
     prepare: Prepare,
     margin_minor: npt.NDArray[np.float64],
@@ -71,7 +77,8 @@ def choose_ranker(
 ) -> SecondChoice:
     """Replay, train, measure beside the retrieved order, train again with the validation days.
 
-    ``retriever`` and ``popular``: trained on everything; ``refit`` trains them and others on a part.
+    ``trained`` and ``fitted``: the retrievers of candidates, trained on everything and on the part before validation;
+    ``refit`` trains them on another part.
     """
     config = pipeline.rank
     if config.use == "never":
@@ -92,7 +99,7 @@ def choose_ranker(
     if first is None:
         return SecondChoice("The past teaches too little to rank by.")
     with step(progress, "ranking the validation lists"):
-        sources = replay.sources(fit)
+        sources = replay.sources(fit, fitted)
         asked = replay.task(fit, border)
         assert asked is not None  # there are validation shoppers
         lesson = replayed(sources, asked, facts)
@@ -113,20 +120,26 @@ def choose_ranker(
     better = gain.low > 0 or config.use == "always"
     seconds = round(time.perf_counter() - started, 1)
     row = Row(config.component, "ranker", better, seconds, figures)
-    if not better:
-        return SecondChoice(
-            f"{told}, no more than chance: the retrieved order serves.", row=row, pareto=tuple(dials)
-        )
     final = train_ranker(
         [*moments[1:], lesson], replay.facts(shop), config, registry, seed=seed, progress=progress
     )
-    more = {name: one for name, one in refit(shop).items() if name != served}
-    if "retrieve.popular.v1" in more:
-        more["retrieve.popular.v1"] = popular
-    found = Sources.of(retriever, served, more, depth=config.depth)
     return SecondChoice(
-        f"{told}: it serves.", final, found, row, tuple(dials), config.component, window_s / DAY_S
-    )
+        f"{told}{_verdict(gain, better)}", final, replay.sources(shop, trained), row, tuple(dials),
+        config.component, window_s / DAY_S, better,
+    )  # fmt: skip
+
+
+def _verdict(gain: Interval, better: bool) -> str:
+    """What follows from the gain: more than chance, asked for by the owner all the same, or a shadow.
+
+    >>> _verdict(Interval(0.003, -0.001, 0.007), False)
+    ', no more than chance: the retrieved order serves, the ranker is kept as a shadow beside it.'
+    """
+    if gain.low > 0:
+        return ": it serves."
+    if better:
+        return ', no more than chance; it serves because [rank] use = "always" says so.'
+    return ", no more than chance: the retrieved order serves, the ranker is kept as a shadow beside it."
 
 
 def _values(lesson: Moment, scores: Scores, asked: Task, k: int) -> dict[str, npt.NDArray[np.float64]]:

@@ -40,7 +40,7 @@ LEAST_DAYS = 14.0
 Refit = Callable[[Dataset], Mapping[str, Retriever[Any]]]
 """Trains the chosen retrievers on a data set: name → retriever, the served one among them."""
 Prepare = Callable[[Dataset], Dataset]
-"""Adds to a data set what it may know besides behaviour: content, learned on that data set alone."""
+"""Adds to a data set what it may know besides behaviour: content, learned on nothing later than it."""
 
 
 @dataclass(frozen=True)
@@ -58,9 +58,9 @@ class Replay:
     metric: str = "ndcg"
     prepare: Prepare = field(default=lambda data: data)
 
-    def sources(self, data: Dataset) -> Sources:
-        """Trained on ``data``."""
-        made = self.refit(data)
+    def sources(self, data: Dataset, made: Mapping[str, Retriever[Any]] | None = None) -> Sources:
+        """Of ``made``, the retrievers trained on ``data`` where the caller has them already."""
+        made = made or self.refit(data)
         more = {name: found for name, found in made.items() if name != self.served}
         return Sources.of(made[self.served], self.served, more, depth=self.config.depth)
 
@@ -88,12 +88,12 @@ class Replay:
 
     def moment(self, now: float) -> Moment | None:
         """``now`` replayed: retrievers trained on what was known before, asked for those who bought after."""
-        data = self.prepare(self.history.until(now))
+        data = self.history.until(now)
         at = data.interactions.at
         if not len(at) or now - float(at.min()) < LEAST_DAYS * DAY_S:
             return None
         task = self.task(data, now)
-        return None if task is None else replayed(self.sources(data), task, self.facts(data))
+        return None if task is None else replayed(self.sources(self.prepare(data)), task, self.facts(data))
 
     def facts(self, data: Dataset) -> ProductFacts:
         """Without content: where it was tried it added nothing to what the retrievers say, and learning joint vectors

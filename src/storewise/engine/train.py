@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -26,11 +26,13 @@ from storewise.data.stores import Store
 from storewise.engine import attributes, content, explored
 from storewise.engine.choose_ranker import SecondChoice, choose_ranker
 from storewise.engine.history import History
+from storewise.engine.past_content import PastContent
 from storewise.engine.pipeline import Pipeline
 from storewise.engine.predictions.learn import learn as learn_predictions
 from storewise.engine.predictions.learned import ROLE as PREDICT
 from storewise.engine.products import product_parts
 from storewise.engine.published import ARTIFACTS, Manifest, write_snapshot
+from storewise.engine.search_lessons import choose_blend
 from storewise.engine.second_stage import Prepare, Refit, refit_names
 from storewise.engine.serving import snapshot as parts
 from storewise.engine.serving.catalogue import Catalogue
@@ -45,7 +47,8 @@ POPULAR = "retrieve.popular.v1"
 
 @dataclass(frozen=True)
 class Chosen:
-    """The retrievers to serve, and why; ``refit`` trains them and others for candidates on a part of the data."""
+    """The retrievers to serve, and why. Those that candidates come from: ``trained`` on everything, ``fitted`` on the
+    part before validation, by name; ``refit`` trains them on another part."""
 
     name: str
     retriever: Retriever[Any]
@@ -53,6 +56,8 @@ class Chosen:
     rows: tuple[Row, ...]
     reason: str
     refit: Refit | None = None
+    trained: Mapping[str, Retriever[Any]] = field(default_factory=dict)
+    fitted: Mapping[str, Retriever[Any]] = field(default_factory=dict)
 
 
 def train(
@@ -87,8 +92,8 @@ def train(
     chosen = choose(shop, validation, pipeline, registry, seed=seed, progress=progress, serving=serving)
     costs = store.stock()
     second = choose_ranker(
-        shop, history, validation, pipeline, registry, served=chosen.name, retriever=chosen.retriever,
-        popular=chosen.popular, refit=chosen.refit,
+        shop, history, validation, pipeline, registry, served=chosen.name, trained=chosen.trained,
+        fitted=chosen.fitted, refit=chosen.refit,
         prepare=_preparing(chosen, encoded, pipeline, seed, progress),
         margin_minor=Shelf.of(Catalogue.of(shop.products), costs, None).margins_minor, seed=seed,
         progress=progress,
@@ -109,6 +114,8 @@ def train(
     reading = pipeline.attributes.tagger
     made = product_parts(store.folder, shop, encoded, projection, facts, progress, tagger=reading)
     made |= second.artifact(facts)
+    blend = choose_blend(shop, history, events, encoded, seed=seed, progress=progress)
+    made |= blend.artifact(facts)
     predicted = learn_predictions(
         shop, pipeline.predict, registry, seed=seed, progress=progress,
         text=encoded.vectors if encoded is not None else None,
@@ -121,7 +128,7 @@ def train(
     attributes.remember(store.folder, names[parts.ATTRIBUTES])
     about = {
         **facts,
-        "evaluation": report(chosen, pipeline, validation, second),
+        "evaluation": report(chosen, pipeline, validation, second) | {"search": blend.facts},
         "kinds": counted_kinds(shop),
     }
     if predicted is not None:
@@ -134,11 +141,15 @@ def train(
 def _preparing(
     chosen: Chosen, encoded: content.Encoded | None, pipeline: Pipeline, seed: int, progress: Progress
 ) -> Prepare:
-    """Past moments learn joint vectors anew only where a retriever reads them: that takes seconds each."""
+    """Past moments have joint vectors only where a retriever reads them: learning takes seconds."""
     reads = [chosen.name, *(one.use for one in getattr(chosen.retriever.config, "members", ()))]
     if CONTENT not in reads:
         return lambda data: data
-    return lambda data: content.with_content(data, encoded, pipeline.content, seed=seed, progress=Silent())[0]
+    return PastContent(
+        lambda data: (
+            content.with_content(data, encoded, pipeline.content, seed=seed, progress=Silent())[0].content
+        )
+    )
 
 
 def choose(
@@ -166,17 +177,22 @@ def choose(
         validation.fit, validation.task, candidates=named,
         budget_s=60 * pipeline.selection.minutes, seed=seed, progress=progress,
     )  # fmt: skip
-    rows = _rows(selection, validation, registry, seed, progress, serving)
-    names = list({selection.selected, POPULAR})
+    used = [] if pipeline.rank.use == "never" else refit_names(selection)
+    names = list(dict.fromkeys([selection.selected, POPULAR, *used]))
+    fitted = selection.refit(validation.fit, seed=seed, progress=progress, names=names)
+    rows = _rows(selection, fitted, validation, registry, seed, progress, serving)
     final = selection.refit(shop, seed=seed, progress=progress, names=names)
-    wanted_again = refit_names(selection)
 
     def refit(data: Dataset) -> Mapping[str, Retriever[Any]]:
-        return selection.refit(data, seed=seed, names=wanted_again)
+        return selection.refit(data, seed=seed, names=used)
+
+    def chosen(made: Mapping[str, Retriever[Any]]) -> Mapping[str, Retriever[Any]]:
+        return {name: made[name] for name in used}
 
     return Chosen(
-        selection.selected, final[selection.selected], final[POPULAR], rows, selection.reason, refit
-    )
+        selection.selected, final[selection.selected], final[POPULAR], rows, selection.reason, refit,
+        chosen(final), chosen(fitted),
+    )  # fmt: skip
 
 
 def _fixed(
@@ -187,10 +203,13 @@ def _fixed(
     use = pipeline.retriever
     roles = [("candidate", use.use, use.config), ("popularity", POPULAR, {}), *_serving(serving, registry)]
     rows = []
+    fitted: dict[str, Retriever[Any]] = {}
     for role, name, config in roles:
         started = time.perf_counter()
         trained = _train(registry, name, config, validation.fit, seed, progress)
         seconds = time.perf_counter() - started
+        if role != "serving":
+            fitted.setdefault(name, trained)
         selected = role == "candidate"
         rows.append(validation.row(name, trained, role=role, selected=selected, seconds=seconds, seed=seed))
     final = _train(registry, use.use, use.config, shop, seed, progress)
@@ -200,22 +219,21 @@ def _fixed(
         wanted = {POPULAR: {}, use.use: use.config}
         return {name: _train(registry, name, config, data, seed, Silent()) for name, config in wanted.items()}
 
-    return Chosen(use.use, final, popular, tuple(rows), "the pipeline file names it", refit)
+    return Chosen(use.use, final, popular, tuple(rows), "the pipeline file names it", refit,
+                  {POPULAR: popular, use.use: final}, fitted)  # fmt: skip
 
 
 def _rows(
-    selection: Selection, validation: Validation, registry: Registry, seed: int, progress: Progress,
-    serving: Manifest | None,
+    selection: Selection, trained: Mapping[str, Retriever[Any]], validation: Validation, registry: Registry,
+    seed: int, progress: Progress, serving: Manifest | None,
 ) -> tuple[Row, ...]:  # fmt: skip
     """One row for each choice; the selected one, popularity and the serving one with intervals."""
-    trained = selection.refit(
-        validation.fit, seed=seed, progress=progress, names=list({selection.selected, POPULAR})
-    )
+    measured = {selection.selected, POPULAR}
     rows = []
     for choice in selection.choices:
         role = "popularity" if choice.name == POPULAR else "candidate"
         selected = choice.name == selection.selected
-        if choice.name in trained:
+        if choice.name in measured:
             found = trained[choice.name]
             rows.append(validation.row(choice.name, found, role=role, selected=selected,
                                        seconds=choice.seconds, seed=seed))  # fmt: skip
@@ -291,7 +309,8 @@ def report(
         "split": split,
         "rows": [asdict(row) for row in chosen.rows],
         "ranking": {
-            "served": second.name or None,
+            "served": second.name if second.serves else None,
+            "shadow": None if second.serves else second.name or None,
             "reason": second.reason,
             "row": asdict(second.row) if second.row is not None else None,
         },

@@ -46,7 +46,7 @@ def _changed(pipeline: Pipeline, experiment: Experiment, name: str) -> Pipeline:
         if section == "rank" and (wrong := sorted(set(keys) - {"use"})):
             raise ConfigError(
                 f"{where}.{wrong[0]}: training has settled that for all variants.",
-                next_step='A variant may switch ranking off: change.rank.use = "never".',
+                next_step='A variant may switch ranking off or on: change.rank.use = "never" or "always".',
             )
         if section in FIXED or not isinstance(present, Config):
             known = [

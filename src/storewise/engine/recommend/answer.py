@@ -61,7 +61,8 @@ class Item:
 @dataclass(frozen=True, slots=True)
 class Answer:
     """The list and how it came about; ``step`` is the rung of the first item. ``retrieved``: the list as it was
-    before ranking, where that was asked for. ``variant``: that of an experiment."""
+    before ranking, where that was asked for; ``shadow``: as a ranker that does not serve would have it. ``variant``:
+    that of an experiment."""
 
     decision_id: str
     at: datetime
@@ -74,6 +75,7 @@ class Answer:
     rules: tuple[Bound, ...] = ()
     retrieved: tuple[Item, ...] = ()
     variant: str | None = None
+    shadow: tuple[Item, ...] = ()
 
 
 @dataclass
@@ -87,6 +89,7 @@ class Draft:
     shift: npt.NDArray[np.float64] | None = None
     step: Step = "full"
     retrieved: list[Item] = field(default_factory=list)
+    shadow: list[Item] = field(default_factory=list)
 
     def pool(self, n: int, *, rerank: bool = False) -> int:
         """How many to retrieve for n places."""

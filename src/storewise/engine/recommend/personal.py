@@ -66,25 +66,44 @@ class Personal:
 
     def _main(self, pool: int) -> list[Item]:
         snapshot, second = self.snapshot, self.snapshot.second
-        if second is None:
-            return items_of(snapshot.retriever(self._request, pool), snapshot.retriever_name)
+        if second is None or not second.serves:
+            items = items_of(snapshot.retriever(self._request, pool), snapshot.retriever_name)
+            if second is not None and self.ask.explain:
+                self.draft.retrieved = items
+                self.draft.shadow = self._shadow(second, pool)
+            return items
         found = second.candidates(self._request)
-        plain = items_of(retrieved(found, pool), snapshot.retriever_name)
+        first = items_of(retrieved(found, pool), snapshot.retriever_name)
+        plain = [replace(item, reason=PENDING) for item in first]
         if self.ask.explain:
             self.draft.retrieved = plain
         self._found = found
+        ranked = self._ranked(second, found, pool)
+        if ranked is None:
+            self.draft.step = "retrieved"
+        return plain if ranked is None else ranked
+
+    def _shadow(self, second: SecondStage, pool: int) -> list[Item]:
+        """What a ranker that does not serve would show; whatever it does, the served list stays as it is."""
+        try:
+            self._found = second.candidates(self._request)
+        except Exception:
+            log.exception("shadow failed", snapshot=self.snapshot.id, component=second.name)
+            self.draft.notes.append(f"{second.name} failed")
+            return []
+        return self._ranked(second, self._found, pool) or []
+
+    def _ranked(self, second: SecondStage, found: Shortlist, pool: int) -> list[Item] | None:
+        """The candidates in the ranker's order, None (and a note) where it fails or would begin too late."""
         try:
             self.deadline.check("rank")
-            ordered = second.rank(self._request, found, snapshot.objective)
+            return _ranked(second.rank(self._request, found, self.snapshot.objective), second, pool)
         except DeadlineExceeded as late:
             self.draft.notes.append(f"deadline: {late.problem}")
         except Exception:
-            log.exception("ranker failed", snapshot=snapshot.id, component=second.name)
+            log.exception("ranker failed", snapshot=self.snapshot.id, component=second.name)
             self.draft.notes.append(f"{second.name} failed")
-        else:
-            return _ranked(ordered, second, pool)
-        self.draft.step = "retrieved"
-        return plain
+        return None
 
     def explained(self, items: list[Item]) -> list[Item]:
         """The items with the reasons of whatever put them there."""

@@ -86,9 +86,11 @@ class Recommender:
         if made is not None:
             items = made.explained(items)
             draft.retrieved = made.explained(draft.retrieved[:n])
+            draft.shadow = made.explained(draft.shadow[:n])
         answer = Answer(
             number, now, snapshot, ask, _step(items, draft), tuple(items), tuple(draft.notes),
             bound or guard_rail(draft.rules), draft.rules, tuple(draft.retrieved), variant,
+            tuple(draft.shadow),
         )  # fmt: skip
         self._record(answer)
         if self._exposures is not None:

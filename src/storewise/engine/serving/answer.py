@@ -31,8 +31,13 @@ def payload(answer: Answer, language: Language = "en") -> dict[str, Any]:
         **_experiment(answer),
     }
     if answer.ask.explain:
+        second = answer.snapshot.second
         found["retrieved"] = _items(answer, answer.retrieved or answer.items, language)
-        found["ranker"] = answer.snapshot.second.name if answer.snapshot.second is not None else None
+        found["ranker"] = second.name if second is not None else None
+        found["ranker_serves"] = second is not None and second.serves
+        if second is not None and not second.serves:
+            found["ranked"] = _items(answer, answer.shadow, language)
+            found["ranker_why"] = second.why
     return found
 
 

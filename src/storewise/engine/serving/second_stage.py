@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -24,12 +24,15 @@ POPULAR = "retrieve.popular.v1"
 
 @dataclass(frozen=True)
 class SecondStage:
-    """``name``: the ranker's registered name. ``window_days``: what its chances are of."""
+    """``name``: the ranker's registered name. ``window_days``: what its chances are of. ``serves``: False for a shadow,
+    which is asked only beside the retrieved order; ``why``: the sentence that validation decided with."""
 
     name: str
     ranker: Ranker[Any]
     sources: Sources
     window_days: float
+    serves: bool = True
+    why: str = ""
 
     def candidates(self, request: Request) -> Shortlist:
         """In the retrieved order."""
@@ -84,13 +87,14 @@ class Ordered:
 
 
 def ranker_artifact(
-    name: str, ranker: Ranker[Any], sources: Sources, facts: Mapping[str, Any], *, window_days: float
-) -> Artifact:
+    name: str, ranker: Ranker[Any], sources: Sources, facts: Mapping[str, Any], *, window_days: float,
+    serves: bool = True, why: str = "",
+) -> Artifact:  # fmt: skip
     """The ranker, and the retrievers of its candidates that the snapshot does not hold anyway."""
     extra = [one for one in sources.members if not one.weight and one.name != POPULAR]
     about = {
         **facts, "component": name, "config": ranker.config.model_dump(mode="json"), "depth": sources.depth,
-        "window_days": window_days,
+        "window_days": window_days, "serves": serves, "why": why,
         "more": [one.name for one in sources.members if not one.weight],
         "configs": {one.name: one.retriever.config.model_dump(mode="json") for one in extra},
     }  # fmt: skip
@@ -123,7 +127,19 @@ def restore_second_stage(
         model.restore(_under(f"source.{other}.", found))
         more[other] = model
     sources = Sources.of(served, served_name, more, depth=int(found.facts["depth"]))
-    return SecondStage(name, ranker, sources, float(found.facts["window_days"]))
+    return SecondStage(
+        name, ranker, sources, float(found.facts["window_days"]),
+        # A ranker of before there were shadows serves.
+        serves=bool(found.facts.get("serves", True)), why=str(found.facts.get("why", "")),
+    )  # fmt: skip
+
+
+def as_served(second: SecondStage | None, use: str) -> SecondStage | None:
+    """What the pipeline's ``rank.use`` makes of the trained ranker: ``never`` leaves it out, ``always`` lets a shadow
+    serve, ``auto`` keeps what validation said."""
+    if second is None or use == "never":
+        return None
+    return replace(second, serves=True) if use == "always" else second
 
 
 def _under(start: str, found: Artifact) -> dict[str, npt.NDArray[Any]]:

@@ -34,8 +34,8 @@ from storewise.engine.serving.customers import CustomerFacts
 from storewise.engine.serving.explorer import Explorer
 from storewise.engine.serving.rerankers import rerankers_of
 from storewise.engine.serving.rules import compiled
-from storewise.engine.serving.search_index import SEARCH, searcher_of
-from storewise.engine.serving.second_stage import RANKER, SecondStage, restore_second_stage
+from storewise.engine.serving.search_index import BLEND, SEARCH, searcher_of
+from storewise.engine.serving.second_stage import RANKER, SecondStage, as_served, restore_second_stage
 from storewise.engine.serving.shelf import Shelf
 from storewise.predict.features.events import EventLog
 from storewise.recommend.eligibility import Eligibility, ShopperRules
@@ -63,7 +63,7 @@ class Snapshot:
     ``customer_index``: pseudonym → index in ``histories``; indices from ``n_trained`` on are customers whom
     training has not seen. ``private``: pseudonyms without consent to a personal list. ``content``: what products
     are like, None where nothing read them.
-    ``second``: candidates and their ranker, None where the retrieved order serves. ``customers``: what hard rules ask
+    ``second``: candidates and their ranker, None where nothing was trained to rank; it may be a shadow. ``customers``: what hard rules ask
     of them. ``graph``: None in snapshots that were trained without one; ``rules``: None where the pipeline has none.
     ``explored``: what policies have learned, None in snapshots that were trained before they did.
     ``predictions``, and the ``log`` of events that they read: None in snapshots that were trained without any.
@@ -119,7 +119,7 @@ class Snapshot:
                 eligibility=_rules(pipeline, self.catalogue),
                 shopper_rules=ShopperRules(self.catalogue, pipeline.eligibility),
                 explorer=Explorer.of(pipeline, all_components(), self.explored),
-                second=None if pipeline.rank.use == "never" else self.second,
+                second=as_served(self.second, pipeline.rank.use),
             )
             for name, pipeline in effective(self.pipeline).items()
         }
@@ -223,7 +223,7 @@ def load(
     content = Content.of(found[CONTENT], registry) if CONTENT in found else None
     predictions = Predictions.of(found[PREDICT], registry) if PREDICT in found else None
     vectors, floor = (None, -1.0) if content is None else (content.text, content.noise)
-    searcher = searcher_of(found.get(SEARCH), catalogue, vectors, floor)
+    searcher = searcher_of(found.get(SEARCH), catalogue, vectors, floor, found.get(BLEND))
     second = None
     if RANKER in found:
         second = restore_second_stage(

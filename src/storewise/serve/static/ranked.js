@@ -1,8 +1,8 @@
-/** The list as it was retrieved beside the list as it is shown, so that ranking can be seen at work. */
+/** The list as it was retrieved beside the ranked one, so that ranking can be seen at work, also where it does not serve. */
 
 import * as api from "./api.js";
 import { h, put } from "./dom.js";
-import { calm, percent, t } from "./i18n.js";
+import { calm, percent, reasonOf, t } from "./i18n.js";
 import { problem, waiting } from "./states.js";
 
 /** `who()` gives shopper and filters of the list that stands there; hidden where nothing ranks. */
@@ -37,13 +37,15 @@ export function rankedView({ who, open, signal }) {
   return { element, renew };
 }
 
-function sideBySide({ items, retrieved = [], ranker }, open) {
+function sideBySide({ items, retrieved = [], ranker, ranker_serves: serves = true, ranked = [], ranker_why: why }, open) {
+  const shadow = ranker && !serves;
   const was = new Map(retrieved.map((item, place) => [item.product_id, place]));
   return [
-    h("p", { class: "quiet small" }, ranker ? t("ranked.by", { name: ranker }) : t("ranked.none")),
+    h("p", { class: "quiet small" }, shadow ? t("ranked.shadow", { name: ranker }) : ranker ? t("ranked.by", { name: ranker }) : t("ranked.none")),
+    shadow && why && h("p", { class: "quiet small" }, reasonOf(why)),
     h("div", { class: "columns" },
-      column(t("ranked.before"), retrieved, () => null, open),
-      column(t("ranked.after"), items, (item, place) => move(was.get(item.product_id), place), open)),
+      column(t(shadow ? "ranked.served" : "ranked.before"), retrieved, () => null, open),
+      column(t(shadow ? "ranked.would" : "ranked.after"), shadow ? ranked : items, (item, place) => move(was.get(item.product_id), place), open)),
   ];
 }
 
