@@ -19,7 +19,8 @@ from storewise.engine.recommend.answer import Item
 from storewise.engine.recommend.personal import PENDING
 from storewise.engine.registry import registry
 from storewise.engine.serving.explorer import Explorer
-from storewise.engine.serving.service import load_manifest
+from storewise.engine.serving.relearn import Relearn
+from storewise.engine.serving.service import Service, load_manifest
 from storewise.engine.stages import ExploreConfig
 from storewise.testing import small_shop
 
@@ -176,6 +177,30 @@ def test_lists_that_did_not_explore_teach_by_their_last_places(tmp_path: Path) -
     assert np.isnan(found.chances).all()
     assert gone.scale == 1.0
     assert gone.rate < explored.PRIOR_RATE  # four looks, no reward
+
+
+def test_a_running_service_learns_without_touching_what_serves(service: Service) -> None:
+    chosen = pipeline(SECTION.model_copy(update={"refresh_minutes": 30.0}))
+    before = Explorer.of(chosen, registry())
+    assert before is not None
+    snapshot = replace(service.current(), pipeline=chosen, explorer=before)
+    serve(service.store, before, 300)
+    now = [AT + timedelta(days=3)]
+    relearn = Relearn(service.store, registry(), lambda: now[0])
+    broken = Relearn(None, registry(), lambda: now[0])  # type: ignore[arg-type]
+    assert relearn(snapshot) is None  # it has just started
+    assert broken(snapshot) is None
+    now[0] += timedelta(minutes=31)
+    newer = relearn(snapshot)
+    assert broken(snapshot) is None  # due, tried and logged: what serves stays
+    assert relearn(snapshot) is None
+    assert relearn(replace(snapshot, pipeline=pipeline())) is None  # not asked for
+    assert newer is not None
+    assert newer.explorer is not None
+    arms = np.array([snapshot.catalogue.index[WRONG]])
+    assert newer.explorer.policy.looks_and_rewards(arms)[0][0] > 200
+    assert snapshot.explorer is before
+    assert before.policy.looks_and_rewards(arms)[0][0] == 0
 
 
 def test_training_keeps_the_state_and_snapshots_without_it_load(tmp_path: Path) -> None:

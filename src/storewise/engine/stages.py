@@ -34,7 +34,7 @@ class ExploreConfig(Config):
     """The last ``places`` of a list by a policy, off without one. ``use``: its registered name. ``pool``: it chooses
     among the best so many that did not make the head. ``strength``: how many looks the ranker's chance counts for.
     Training learns from decisions of the last ``days`` and the ``reward`` within ``hours``, each look counting
-    ``trust``."""
+    ``trust``; a running service does so every ``refresh_minutes`` (0: never)."""
 
     use: str | None = None
     config: dict[str, Any] = Field(default_factory=dict)
@@ -45,3 +45,4 @@ class ExploreConfig(Config):
     hours: float = Field(default=24.0, gt=0.0, le=24.0 * 60)
     days: float = Field(default=90.0, gt=0.0, le=3650.0)
     trust: float = Field(default=1.0, gt=0.0, le=1.0)
+    refresh_minutes: float = Field(default=0.0, ge=0.0, le=24.0 * 60)

@@ -27,6 +27,7 @@ from storewise.engine.serving.customers import customer_facts
 from storewise.engine.serving.events import Batch, Border, live_row
 from storewise.engine.serving.exposures import Exposures
 from storewise.engine.serving.live import Live, customer_key, session_key
+from storewise.engine.serving.relearn import Relearn
 from storewise.engine.serving.shoppers import Keyed, Shoppers
 from storewise.engine.serving.snapshot import RECENT_S, Snapshot, load, moment
 from storewise.engine.serving.writer import Writer
@@ -113,6 +114,7 @@ class Service:
         self._products: frozenset[str] = frozenset()
         self._ingests = 0
         self._live_lock = threading.Lock()
+        self._relearn = Relearn(store, self.registry, self.clock)
         self.current = Current(
             store.folder, self._load, refresh=self._refresh, on_swap=self._swap, every_s=poll_s
         )
@@ -220,6 +222,10 @@ class Service:
             remember_decisions(self.exposures, self.store, self.clock(), snapshot.exposure_days)
 
     def _refresh(self, snapshot: Snapshot) -> Snapshot | None:
+        newer = self._ingested(snapshot)
+        return self._relearn(newer or snapshot) or newer
+
+    def _ingested(self, snapshot: Snapshot) -> Snapshot | None:
         """New prices, stock, products and events after an ingest into the same shop."""
         ingests = self.store.ingests().height
         if ingests == self._ingests:
