@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,11 @@ import pytest
 from storewise.core.errors import ConfigError, DataError
 from storewise.core.progress import Silent
 from storewise.data.schema import EVENTS, PRODUCTS
+from storewise.engine.clicks import query_clicks
 from storewise.engine.finetune import check_name, finetune
-from storewise.engine.history import History
-from storewise.engine.lessons import FinetuneConfig, behaviour_pairs, lesson_of, query_clicks
+from storewise.engine.history import History, read_history
+from storewise.engine.lessons import FinetuneConfig, behaviour_pairs, lesson_of
+from storewise.engine.query_score import query_border
 from storewise.testing import small_shop, tiny_bert
 from storewise.understand.finetune.contrastive import Contrastive, ContrastiveConfig
 from storewise.understand.finetune.folder import read_facts
@@ -70,6 +73,7 @@ def test_auto_says_what_it_learns_from_and_why(bert: Path) -> None:
     auto = FinetuneConfig(min_baskets=1)
     plain = lesson_of(history(), None, auto, seed=0)
     assert isinstance(plain.objective, SimCse)
+    assert plain.reason.startswith("no click, cart or purchase names a query; ")
     assert "pairs, 1,000 are needed; learning from 40 texts alone" in plain.reason
     assert plain.measures == "minus the loss of held-out texts"
     masked = lesson_of(history(), None, FinetuneConfig(objective="masked_language"), seed=0)
@@ -121,6 +125,65 @@ def test_clicks_for_a_query_are_pairs(folder: Path, tmp_path: Path) -> None:
     assert every[pairs.left[0]] == "red lamp"
     assert pairs.right.tolist() == [7]
     assert query_clicks(folder) is None
+
+
+def asked_shop(where: Path, n: int = 60, days: int = 100) -> Path:
+    """Shoppers ask for "garden lamp N" / "blue chair N" and click product N, in each half of the time."""
+    from storewise.data.schema import ShopTables
+    from storewise.data.stores import Store
+
+    tables = small_shop.tables()
+    names = tables.products["product_id"].to_list()
+    events = [
+        {"event_id": f"q{i}-{again}", "at": small_shop.START + timedelta(days=days * again + i, minutes=i),
+         "customer_id": f"s{i}", "product_id": names[i % 40], "kind": "click", "query": f"Garden  LAMP {i % 40}"}
+        for i in range(n) for again in (0, 1)
+    ]  # fmt: skip
+    every = pl.concat([tables.events, EVENTS.conform(pl.DataFrame(events))])
+    with Store.open(where) as store:
+        store.ingest(ShopTables(tables.products, every), "asked")
+    return where
+
+
+def test_later_queries_validate_and_are_not_learned(bert: Path, tmp_path: Path) -> None:
+    shop = asked_shop(tmp_path / "shop")
+    clicks = query_clicks(shop)
+    assert clicks is not None
+    lesson = lesson_of(read_history(shop), clicks, SMALL.model_copy(update={"validation_days": 84.0}), seed=0)
+    assert lesson.measures == "recall@20 of clicked products for later queries (validation)"
+    assert "clicked: 40 queries" in lesson.reason
+    assert lesson.queries is not None
+    objective = lesson.objective
+    assert isinstance(objective, Contrastive)
+    asked = objective.pairs.left >= 40
+    # One shopper asked twice for each of 20 products, two for the others; only one click lies before the border.
+    border = query_border(clicks, small_shop.END.timestamp() - 84 * 86400)
+    wanted = clicks.before(border)
+    assert int(asked.sum()) == len(np.unique(wanted.products)) > 0
+    told = len({(q, w) for q, w in zip(wanted.queries.tolist(), wanted.who.tolist(), strict=True)})
+    assert lesson.objective.pairs.observed[40:, :40].sum() == told  # type: ignore[attr-defined]
+    assert set(lesson.queries.queries) == {clicks.words[q] for q in clicks.since(border).queries}
+
+
+def test_the_report_says_how_queries_are_answered_before_and_after(bert: Path, tmp_path: Path) -> None:
+    shop = asked_shop(tmp_path / "shop")
+    made = finetune(shop, tmp_path / "text", SMALL, model=bert, seed=1, progress=Silent())
+    asked = read_facts(made.folder)["queries"]
+    assert asked["queries"] >= 30
+    for name in ("recall@20", "mrr@20"):
+        one = asked[name]
+        assert one["gained"]["value"] == pytest.approx(one["after"]["value"] - one["before"]["value"])
+        assert one["gained"]["low"] <= one["gained"]["value"] <= one["gained"]["high"]
+    served = OnnxText(OnnxTextConfig(folder=made.folder / "onnx"))
+    # Trained without prefixes, and served so: a query is read as it was learned.
+    assert np.allclose(served.queries(["garden lamp"]), served(["garden lamp"]))
+
+
+def test_few_queries_do_not_validate(bert: Path, tmp_path: Path) -> None:
+    shop = asked_shop(tmp_path / "shop", n=10)
+    lesson = lesson_of(read_history(shop), query_clicks(shop), SMALL, seed=0)
+    assert lesson.queries is None
+    assert "clicked: 10 queries" in lesson.reason
 
 
 @pytest.mark.parametrize("name", ["", "../x", "a/b", ".hidden"])

@@ -13,6 +13,7 @@ import pytest
 from storewise.core.errors import ConfigError, DataError
 from storewise.data.stores import Store
 from storewise.engine import off_policy
+from storewise.engine.shown import read_shown
 from storewise.explore.base import Context
 from storewise.explore.slate_thompson import SlateThompson, SlateThompsonConfig
 from storewise.explore.tail import explore_tail
@@ -87,7 +88,7 @@ def values(report):
 
 def test_a_better_last_place_is_found_out(folder):
     with Store.open(folder) as store:
-        shown = off_policy.read_shown(store, slot="home")
+        shown = read_shown(store, slot="home")
         report = off_policy.evaluate(shown, always(0, 1, 5), seed=1)
         worse = off_policy.evaluate(shown, always(0, 1, 6), seed=1)
     truth, found = CHANCES[[0, 1, 5]].sum(), values(report)
@@ -113,7 +114,7 @@ def test_a_better_last_place_is_found_out(folder):
 
 def test_what_was_never_tried_is_said(folder):
     with Store.open(folder) as store:
-        report = off_policy.evaluate(off_policy.read_shown(store, slot="home"), always(7, 1, 5))
+        report = off_policy.evaluate(read_shown(store, slot="home"), always(7, 1, 5))
     assert report["unsupported"] == pytest.approx(1 / 3)
     assert "never tried" in report["reason"]
 
@@ -121,7 +122,7 @@ def test_what_was_never_tried_is_said(folder):
 def test_several_explored_places_leave_the_estimators_that_need_no_more(tmp_path):
     with small_shop.open_store(tmp_path) as store:
         fill(store, places=2, n=400)
-        report = off_policy.evaluate(off_policy.read_shown(store, slot="home"), always(0, 1, 5))
+        report = off_policy.evaluate(read_shown(store, slot="home"), always(0, 1, 5))
     assert set(values(report)) == {"as shown", "independent ips", "independent snips", "pseudoinverse"}
 
 
@@ -148,7 +149,7 @@ def test_a_snapshot_is_a_candidate(shop):
         from storewise.engine.published import read_pointer
 
         lists = off_policy.lists_of_snapshot(store, read_pointer(store.folder).serving)
-        shown = off_policy.read_shown(store, slot="home")
+        shown = read_shown(store, slot="home")
         wanted = lists(shown.decisions[0], 3)
         report = off_policy.evaluate(shown, lists)
     assert len(wanted) == len(set(wanted)) == 3
@@ -157,7 +158,7 @@ def test_a_snapshot_is_a_candidate(shop):
 
 def test_a_policy_learns_from_the_log(folder):
     with Store.open(folder) as store:
-        shown = off_policy.read_shown(store, slot="home")
+        shown = read_shown(store, slot="home")
     policy = SlateThompson()
     policy.update(shown.logged({name: arm for arm, name in enumerate(PRODUCTS)}))
     context = Context.of(np.arange(8), values=np.full(8, 0.2), deviations=np.full(8, 0.1))
@@ -168,26 +169,26 @@ def test_a_policy_learns_from_the_log(folder):
 @pytest.mark.parametrize("reward", ["cart", "purchase"])
 def test_other_rewards_are_other_events(folder, reward):
     with Store.open(folder) as store:
-        assert off_policy.read_shown(store, slot="home", reward=reward).rewards.sum() == 0
+        assert read_shown(store, slot="home", reward=reward).rewards.sum() == 0
 
 
 def test_a_click_counts_once_and_in_time(folder):
     with Store.open(folder) as store:
         clicks = store.events(since=AT).height
-        assert off_policy.read_shown(store, slot="home").rewards.sum() == clicks
-        assert off_policy.read_shown(store, slot="home", hours=1e-4).rewards.sum() == 0
+        assert read_shown(store, slot="home").rewards.sum() == clicks
+        assert read_shown(store, slot="home", hours=1e-4).rewards.sum() == 0
 
 
 def test_logs_that_cannot_be_used(folder, tmp_path):
     with Store.open(folder) as store:
         with pytest.raises(DataError, match="no decision for the slot 'cart'"):
-            off_policy.read_shown(store, slot="cart")
+            read_shown(store, slot="cart")
         with pytest.raises(ConfigError, match="'view' is no reward"):
-            off_policy.read_shown(store, slot="home", reward="view")
+            read_shown(store, slot="home", reward="view")
     with small_shop.open_store(tmp_path) as store:
         fill(store, n=3, drop="propensity")
         with pytest.raises(DataError, match="the propensity is missing"):
-            off_policy.read_shown(store, slot="home")
+            read_shown(store, slot="home")
 
 
 def test_the_command(folder, tmp_path):

@@ -11,6 +11,8 @@ from fastapi.testclient import TestClient
 
 import storewise.serve
 from storewise.data.sources.retail.outcomes import RULES
+from storewise.engine.predictions.words import WORDS
+from storewise.predict.targets import TARGETS
 from storewise.serve.routes import page
 
 STATIC = Path(storewise.serve.__file__).parent / "static"
@@ -26,7 +28,8 @@ def client() -> TestClient:
 
 
 def strings(language: str) -> dict[str, str]:
-    files = (STATIC / "strings" / name for name in (f"{language}.js", f"known_{language}.js"))
+    files = sorted((STATIC / "strings").glob(f"*{language}.js"))
+    files = [file for file in files if file.name != "reasons_zh.js"]
     return dict(pair for file in files for pair in STRING.findall(file.read_text(encoding="utf-8")))
 
 
@@ -140,6 +143,58 @@ def test_chinese_strings_are_chinese() -> None:
     names = {"MAP", "MRR", "NDCG", "RMSE", "MAE", "Storewise {version}"}
     untranslated = {k: v for k, v in strings("zh").items() if not re.search(r"[一-鿿]", v) and v not in names}
     assert untranslated == {}
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_every_feature_of_predictions_has_its_words(language: str) -> None:
+    known = strings(language)
+    for start in ("feature.", "says."):
+        assert {
+            key.removeprefix(start).removesuffix(".one") for key in known if key.startswith(start)
+        } == set(WORDS)
+    assert {key.removeprefix("target.") for key in known if key.startswith("target.")} == set(TARGETS)
+
+
+def test_every_feature_is_written_in_one_way() -> None:
+    """The page writes values as words.py does: what takes a value has a place for it, amounts are those of WORDS."""
+    table = re.findall(
+        r'^  (\w+): "([a-z0-9_ ]+)",$', (STATIC / "features.js").read_text(encoding="utf-8"), re.M
+    )
+    ways = {way: names.split() for way, names in table}
+    named = [name for names in ways.values() for name in names]
+    assert len(named) == len(set(named))
+    assert set(named) <= set(WORDS)
+    assert set(ways["money"]) == {name for name, (_, say) in WORDS.items() if isinstance(say, str)}
+    for language in ("en", "zh"):
+        bare = {name for name in WORDS if "{x}" not in strings(language)[f"says.{name}"]}
+        assert bare == set(ways["fixed"])
+    # what is a logarithm or a number of days by its name is written as one
+    assert {n for n in WORDS if n.endswith("_log")} == {*ways["power"], *ways["money"]}
+    assert {n for n in WORDS if n.endswith("recency_days")} <= set(ways["ago"])
+    assert {n for n in WORDS if n.endswith("_share")} <= set(ways["share"])
+
+
+def test_no_english_is_left_in_chinese_strings() -> None:
+    names = {
+        "BG/NBD",
+        "NDCG",
+        "MAP",
+        "MRR",
+        "RMSE",
+        "MAE",
+        "AUC",
+        "PR-AUC",
+        "CUPED",
+        "A/B",
+        "API",
+        "Tweedie",
+        "Storewise",
+        "p",
+    }
+    told = {key: re.sub(r"\{\w+\}", "", text) for key, text in strings("zh").items()}
+    left = {key: set(re.findall(r"[A-Za-z][A-Za-z/-]*", text)) - names for key, text in told.items()}
+    assert {key: words for key, words in left.items() if words} == {}
+    assert len(told) > 500
 
 
 def test_every_string_exists_and_is_used() -> None:

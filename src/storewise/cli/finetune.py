@@ -57,6 +57,12 @@ def finetune(
     facts = made.facts
     before, after = facts["score_before"], facts["score_after"]
     print(f"{facts['measures']}: {before:.4f} before, {after:.4f} after {facts['best_step']} steps")
+    if "queries" in facts:
+        asked = facts["queries"]
+        for measure in ("recall@20", "mrr@20"):
+            old, new, gained = (asked[measure][when] for when in ("before", "after", "gained"))
+            print(f"{measure} of {asked['queries']:,} later queries: {old['value']:.4f} before, {new['value']:.4f} after "
+                  f"({gained['value']:+.4f} [{gained['low']:+.4f}, {gained['high']:+.4f}])")  # fmt: skip
     print(f"{facts['trained_parameters']:,} parameters trained with {method}")
     print(made.folder)
     if after <= before:

@@ -35,14 +35,13 @@ def off_policy(
     from storewise.core.errors import ConfigError
     from storewise.data.stores import Store
     from storewise.engine import off_policy as engine
+    from storewise.engine.shown import read_shown
 
     if (snapshot is None) == (policy is None):
         raise ConfigError("Name one candidate.", next_step="Give --snapshot NAME or --policy FILE.")
     bounds = [None if moment is None else moment.replace(tzinfo=UTC) for moment in (since, until)]
     with Store.open(shop, create=False) as store:
-        shown = engine.read_shown(
-            store, slot=slot, reward=reward, hours=hours, since=bounds[0], until=bounds[1]
-        )
+        shown = read_shown(store, slot=slot, reward=reward, hours=hours, since=bounds[0], until=bounds[1])
         lists = engine.lists_of_file(policy) if policy is not None else None
         if lists is None:
             assert snapshot is not None

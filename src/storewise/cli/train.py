@@ -65,6 +65,9 @@ def show(report: Mapping[str, Any]) -> None:
         console = Console(stderr=True, width=140)
     console.print(table)
     console.print(Text(str(report["reason"]), style="dim"))
+    if "search" in report:
+        told = report["search"]
+        console.print(Text(f"search ranks by the {told['served']} blend: {told['reason']}", style="dim"))
 
 
 def _figure(found: Mapping[str, Any] | None) -> str:

@@ -13,9 +13,10 @@ import numpy as np
 from storewise.core.errors import ConfigError
 from storewise.core.progress import Progress
 from storewise.data.dataset import Dataset
+from storewise.engine.clicks import Clicks, query_clicks
 from storewise.engine.cold import texts_of
 from storewise.engine.history import read_history
-from storewise.engine.lessons import FinetuneConfig, lesson_of, query_clicks
+from storewise.engine.lessons import FinetuneConfig, lesson_of
 from storewise.understand.finetune import folder as folders
 from storewise.understand.finetune.loop import Outcome, fit
 from storewise.understand.finetune.methods import adapt
@@ -58,8 +59,9 @@ def finetune(
     clicks = query_clicks(shop) if shop is not None else None
     lesson = lesson_of(history, clicks, config, seed=seed)
     progress.note(lesson.reason)
-    data, base = fingerprint(history.whole), sha256_of(tower.folder / "model.safetensors")
+    data, base = fingerprint(history.whole, clicks), sha256_of(tower.folder / "model.safetensors")
     run = out.with_name(f"{out.name}-run")
+    before = lesson.queries.values(tower) if lesson.queries is not None else {}
     adapted = adapt(tower, config.method, steps=config.steps, seed=seed)
     outcome = fit(
         adapted, lesson.objective, config.loop(), score=lesson.score, seed=seed, folder=run, resume=resume,
@@ -72,7 +74,10 @@ def finetune(
         "trained_parameters": adapted.n_trained, "seed": seed, "seconds": round(time.perf_counter() - started, 1),
         "config": config.model_dump(mode="json"), "max_length": config.max_length,
     }  # fmt: skip
-    folders.write(out, adapted.merge(), facts)
+    merged = adapted.merge()
+    if lesson.queries is not None:
+        facts["queries"] = lesson.queries.report(before, lesson.queries.values(merged), seed=seed)
+    folders.write(out, merged, facts)
     return Finetuned(out, outcome, facts)
 
 
@@ -81,11 +86,15 @@ def sha256_of(file: Path) -> str:
         return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
-def fingerprint(shop: Dataset) -> str:
-    """Of catalogue and behaviour: what a checkpoint may be resumed on."""
+def fingerprint(shop: Dataset, clicks: Clicks | None = None) -> str:
+    """Of catalogue, behaviour and queries: what a checkpoint may be resumed on."""
     digest = hashlib.sha256("\x1f".join(texts_of(shop)).encode())
     for column in (shop.interactions.customers, shop.interactions.products, shop.interactions.at):
         digest.update(np.ascontiguousarray(column).tobytes())
+    if clicks is not None:
+        digest.update("\x1f".join(clicks.words).encode())
+        for told in (clicks.queries, clicks.products, clicks.at, clicks.who):
+            digest.update(np.ascontiguousarray(told).tobytes())
     return digest.hexdigest()[:16]
 
 

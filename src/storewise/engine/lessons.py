@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-import polars as pl
 from pydantic import Field
 from scipy import sparse
 
@@ -17,9 +15,11 @@ from storewise.core.config import Config
 from storewise.core.errors import DataError
 from storewise.data.dataset import Dataset
 from storewise.data.interactions import DAY_S, Interactions
+from storewise.engine.clicks import Clicks
 from storewise.engine.cold import ColdWindow, texts_of
 from storewise.engine.finetune_scores import Score, cold_score, held_out, validation_window
 from storewise.engine.history import History
+from storewise.engine.query_score import QueryScore, query_border
 from storewise.understand.finetune import pairs
 from storewise.understand.finetune.contrastive import Contrastive, ContrastiveConfig
 from storewise.understand.finetune.loop import LoopConfig
@@ -29,6 +29,7 @@ from storewise.understand.finetune.pairs import Pairs, Weighting
 from storewise.understand.finetune.self_supervised import MaskedLanguage, SimCse, descriptions
 
 ObjectiveName = Literal["auto", "contrastive", "simcse", "descriptions", "masked_language"]
+NO_QUERY = "no click, cart or purchase names a query"
 ENOUGH_PAIRS = 1000  # fewer pairs of behaviour teach a text encoder little more than their own texts
 RATES = {"full": 2e-5, "lora": 5e-4, "adalora": 1e-2, "adapter": 1e-3, "head": 1e-3}
 """Learning rate by method where none is given: few parameters need larger steps."""
@@ -36,13 +37,14 @@ RATES = {"full": 2e-5, "lora": 5e-4, "adalora": 1e-2, "adapter": 1e-3, "head": 1
 
 class FinetuneConfig(Config):
     """``learning_rate`` None: by method (``RATES``). ``sources``: which behaviour makes pairs.
-    ``validation_days``: length of the window that validates. ``bf16``: matrix products in bfloat16."""
+    ``most_per_query``: products of a query that make pairs. ``validation_days``: length of the window that validates. ``bf16``: matrix products in bfloat16."""
 
     method: MethodConfig = MethodConfig()
     objective: ObjectiveName = "auto"
     sources: tuple[Literal["together", "after", "clicked"], ...] = ("together", "after", "clicked")
     weighting: Weighting = "cosine"
     min_baskets: int = Field(default=3, ge=1)
+    most_per_query: int = Field(default=20, ge=1)
     contrastive: ContrastiveConfig = ContrastiveConfig()
     steps: int = Field(default=200, ge=1)
     learning_rate: float | None = Field(default=None, gt=0)
@@ -61,29 +63,15 @@ class FinetuneConfig(Config):
 
 
 @dataclass(frozen=True)
-class Clicks:
-    """What was clicked, put into a cart or bought for a query: ``queries`` (c,) numbers of ``words``, ``products``
-    (c,) indices, ``at`` (c,) seconds."""
-
-    queries: npt.NDArray[np.int64]
-    products: npt.NDArray[np.int64]
-    at: npt.NDArray[np.float64]
-    words: list[str]
-
-    def before(self, moment: float) -> Clicks:
-        """Those strictly before ``moment``, over the same words."""
-        rows = self.at < moment
-        return Clicks(self.queries[rows], self.products[rows], self.at[rows], self.words)
-
-
-@dataclass(frozen=True)
 class Lesson:
-    """``objective`` and in words why it was taken; ``score`` and what it measures."""
+    """``objective`` and in words why it was taken; ``score`` and what it measures. ``queries``: how later queries are
+    answered, None where the shop has too few."""
 
     objective: Objective
     reason: str
     score: Score
     measures: str
+    queries: QueryScore | None = None
 
 
 def lesson_of(
@@ -94,25 +82,43 @@ def lesson_of(
     end = float(history.whole.interactions.end) if len(history.whole.interactions) else 0.0
     start = end - config.validation_days * DAY_S
     validation = validation_window(history, start)
-    past = history.whole.interactions
+    past, later = history.whole.interactions, None
     if validation is not None:  # what happened in the window is for validation alone
-        past, clicks = validation.known.interactions, None if clicks is None else clicks.before(start)
+        past = validation.known.interactions
+    if clicks is not None and "clicked" in config.sources and config.objective in ("auto", "contrastive"):
+        border = start if validation is not None else query_border(clicks, start)
+        later = QueryScore.of(clicks, border, texts, seed=seed)
+        if later is not None and validation is None:
+            past = history.until(border).interactions
+        if later is not None or validation is not None:
+            clicks = clicks.before(border)
     wanted = config.objective
     if wanted in ("auto", "contrastive"):
         every, found = behaviour_pairs(past, texts, clicks, config)
         if len(found) >= ENOUGH_PAIRS or (wanted == "contrastive" and len(found)):
-            sources = [s for s in config.sources if s != "clicked" or clicks is not None]
-            why = f"learning from {len(found):,} pairs of the shop's behaviour ({', '.join(sources)})"
-            return _with_score(Contrastive(every, found, config.contrastive), why, validation, texts, seed)
+            sources = [s for s in config.sources if s != "clicked" or clicks]
+            why = f"learning from {len(found):,} pairs of the shop's behaviour ({', '.join(sources)}{_asked(clicks, config)})"
+            objective = Contrastive(every, found, config.contrastive)
+            return _with_score(objective, why, validation, texts, seed, later)
         if wanted == "contrastive":
             raise DataError(
                 "The shop's behaviour gives no pair of products.",
                 next_step="Lower min_baskets, or use --objective simcse.",
             )
-        few = f"the behaviour gives {len(found):,} pairs, {ENOUGH_PAIRS:,} are needed; "
+        none = "" if clicks or "clicked" not in config.sources else f"{NO_QUERY}; "
+        few = f"{none}the behaviour gives {len(found):,} pairs, {ENOUGH_PAIRS:,} are needed; "
     else:
         few = ""
     return _self_supervised(history.whole, texts, wanted, few, config, validation, seed)
+
+
+def _asked(clicks: Clicks | None, config: FinetuneConfig) -> str:
+    """What the reason says of queries, in brackets with the sources."""
+    if "clicked" not in config.sources:
+        return ""
+    if not clicks:
+        return f"; {NO_QUERY}"
+    return f": {len(np.unique(clicks.queries)):,} queries"
 
 
 def _self_supervised(
@@ -144,7 +150,7 @@ def behaviour_pairs(
     config: FinetuneConfig,
 ) -> tuple[list[str], Pairs]:  # fmt: skip
     """All texts (products, then queries) and the pairs of the sources asked for, each source weighing the same."""
-    used = clicks if clicks is not None and "clicked" in config.sources else None
+    used = clicks if clicks and "clicked" in config.sources else None
     words = used.words if used is not None else []
     every, n = [*texts, *words], len(texts) + len(words)
     found: list[Pairs] = []
@@ -158,7 +164,14 @@ def behaviour_pairs(
         )
     if used is not None:
         found.append(
-            pairs.clicked_for(used.queries, used.products, n_queries=len(words), n_products=len(texts))
+            pairs.clicked_for(
+                used.queries,
+                used.products,
+                n_queries=len(words),
+                n_products=len(texts),
+                who=used.who,
+                most_per_query=config.most_per_query,
+            )
         )
     found = [one for one in found if len(one)]
     observed = sparse.csr_matrix((n, n))
@@ -180,33 +193,20 @@ def _longer(indptr: npt.NDArray[Any], n: int) -> npt.NDArray[Any]:
     return np.concatenate([indptr, np.full(n + 1 - len(indptr), indptr[-1], indptr.dtype)])
 
 
-def query_clicks(shop: Path) -> Clicks | None:
-    """The clicks, carts and purchases of an ingested shop that name a query; None where there are none."""
-    from storewise.data.stores import Store
-
-    with Store.open(shop, create=False) as store:
-        products, events = store.products().sort("product_id"), store.events()
-    index = products.select("product_id", pl.int_range(pl.len(), dtype=pl.Int64).alias("product"))
-    told = (
-        events.with_columns(pl.col("query").str.strip_chars().str.to_lowercase().alias("words"))
-        .filter(pl.col("words").is_not_null() & (pl.col("words") != ""))
-        .filter(pl.col("kind").cast(pl.String).is_in(["click", "cart", "purchase"]))
-        .join(index, on="product_id", maintain_order="left")
-    )
-    if not told.height:
-        return None
-    words, numbers = np.unique(told["words"].to_numpy().astype(str), return_inverse=True)
-    at = (told["at"].dt.epoch("us") / 1e6).to_numpy()
-    return Clicks(numbers.ravel().astype(np.int64), told["product"].to_numpy(), at, words.tolist())
-
-
 def _with_score(
-    objective: Objective, reason: str, validation: ColdWindow | None, texts: list[str], seed: int
+    objective: Objective, reason: str, validation: ColdWindow | None, texts: list[str], seed: int,
+    later: QueryScore | None = None,
 ) -> Lesson:  # fmt: skip
     if validation is not None:
-        return Lesson(
-            objective, reason, cold_score(validation, texts), "recall@20 of new products (validation)"
-        )
+        cold, measures = cold_score(validation, texts), "recall@20 of new products"
+        if later is None:
+            return Lesson(objective, reason, cold, f"{measures} (validation)")
+        # One encoder serves both: neither may be bought with the other.
+        both = f"mean of {measures} and of clicked products for later queries (validation)"
+        return Lesson(objective, reason, lambda tower: (cold(tower) + later(tower)) / 2, both, later)
+    if later is not None:
+        told = "recall@20 of clicked products for later queries (validation)"
+        return Lesson(objective, reason, later, told, later)
     held = held_out(objective, texts, seed)
     if isinstance(objective, Contrastive):
         return Lesson(objective, reason, held, "mean reciprocal rank of held-out pairs")

@@ -52,6 +52,7 @@ class Predicted:
     model: str
     reasons: tuple[Reason, ...] = ()
     note: str | None = None
+    note_code: str | None = None
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,8 @@ class Forecaster:
         told = [
             predicted
             for learned in found.learned.values()
-            if (predicted := _predict(learned, trail, facts, index, known)) is not None
+            if (predicted := _predict(learned, trail, facts, index, known, snapshot.catalogue.currency))
+            is not None
         ]
         notes = () if known else ("an unknown customer: what is true of everybody",)
         return Forecast(
@@ -167,7 +169,12 @@ def rows_for(learned: Learned, trails: Trails, facts: ShopFacts, product: int | 
 
 
 def _predict(
-    learned: Learned, trail: Trails, facts: ShopFacts, product: int | None, known: bool
+    learned: Learned,
+    trail: Trails,
+    facts: ShopFacts,
+    product: int | None,
+    known: bool,
+    currency: str | None,
 ) -> Predicted | None:
     target = learned.target
     rate, low, high = learned.rate
@@ -179,18 +186,23 @@ def _predict(
         note = None if learned.predictor is None else "no order is known of this shopper: everybody's rate"
         if target.name == "product" and product is not None and not bought:
             return None
-        return Predicted(*about, rate, low, high, rate, "base rate", learned.component, (), note)
+        return Predicted(
+            *about, rate, low, high, rate, "base rate", learned.component, (), note,
+            None if note is None else "no_order",
+        )  # fmt: skip
     rows = rows_for(learned, trail, facts, product)
     assert rows is not None
     value = learned(rows)
     basis = "base rate" if learned.component == RATE else "model"
     return Predicted(
         *about, float(value.value[0]), float(value.low[0]), float(value.high[0]), rate, basis,
-        learned.component, reasons(learned, rows),
+        learned.component, reasons(learned, rows, currency=currency),
     )  # fmt: skip
 
 
-def reasons(learned: Learned, rows: Rows, *, top: int = TOP) -> tuple[Reason, ...]:
+def reasons(
+    learned: Learned, rows: Rows, *, top: int = TOP, currency: str | None = None
+) -> tuple[Reason, ...]:
     """What moved the prediction of the first row most, exactly as the model has it (TreeSHAP or linear terms); for
     BG/NBD, which has no such parts, what it believes of the shopper."""
     numbers = dict(zip(rows.number_names, rows.numbers[0].astype(float).tolist(), strict=True))
@@ -202,13 +214,15 @@ def reasons(learned: Learned, rows: Rows, *, top: int = TOP) -> tuple[Reason, ..
             else ("p_alive", "bg_p_purchase")
         )
         kept = [name for name in believed if name in numbers and np.isfinite(numbers[name])]
-        return tuple(Reason(name, numbers[name], float("nan"), said(name, numbers[name])) for name in kept)
+        return tuple(
+            Reason(name, numbers[name], float("nan"), said(name, numbers[name], currency)) for name in kept
+        )
     sizes = told.values[0]
     order = np.argsort(-np.abs(sizes), kind="stable")[:top]
     return tuple(
         Reason(
             told.names[i], numbers.get(told.names[i], float("nan")), float(sizes[i]),
-            said(told.names[i], numbers.get(told.names[i], float("nan"))),
+            said(told.names[i], numbers.get(told.names[i], float("nan")), currency),
         )
         for i in order
         if abs(sizes[i]) >= LEAST_LOG_ODDS
@@ -235,7 +249,7 @@ def _as_json(found: Predicted) -> dict[str, Any]:
     return {
         "target": found.target, "about": found.about, "kind": found.kind, "horizon_days": found.horizon_days,
         "value": found.value, "low": found.low, "high": found.high, "rate": found.rate, "basis": found.basis,
-        "model": found.model, "note": found.note,
+        "model": found.model, "note": found.note, "note_code": found.note_code,
         "reasons": [
             {
                 "feature": reason.feature, "label": label(reason.feature), "value": reason.value,

@@ -31,8 +31,17 @@ class ObjectiveConfig(Config):
 
 
 class ExploreConfig(Config):
-    """The last ``places`` of a list by a policy, off without one. ``use``: its registered name."""
+    """The last ``places`` of a list by a policy, off without one. ``use``: its registered name. ``pool``: it chooses
+    among the best so many that did not make the head. ``strength``: how many looks the ranker's chance counts for.
+    Training learns from decisions of the last ``days`` and the ``reward`` within ``hours``, each look counting
+    ``trust``."""
 
     use: str | None = None
     config: dict[str, Any] = Field(default_factory=dict)
     places: int = Field(default=2, ge=1, le=20)
+    pool: int = Field(default=50, ge=1, le=1000)
+    strength: float = Field(default=20.0, ge=2.0, le=10_000.0)
+    reward: Literal["click", "cart", "purchase"] = "click"
+    hours: float = Field(default=24.0, gt=0.0, le=24.0 * 60)
+    days: float = Field(default=90.0, gt=0.0, le=3650.0)
+    trust: float = Field(default=1.0, gt=0.0, le=1.0)

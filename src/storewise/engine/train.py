@@ -21,7 +21,7 @@ from storewise.data.dataset import Dataset
 from storewise.data.schema import TABLES
 from storewise.data.shop import build
 from storewise.data.stores import Store
-from storewise.engine import attributes, content
+from storewise.engine import attributes, content, explored
 from storewise.engine.choose_ranker import SecondChoice, choose_ranker
 from storewise.engine.choose_retriever import POPULAR, Chosen, choose
 from storewise.engine.history import History
@@ -31,6 +31,7 @@ from storewise.engine.predictions.learn import learn as learn_predictions
 from storewise.engine.predictions.learned import ROLE as PREDICT
 from storewise.engine.products import product_parts
 from storewise.engine.published import ARTIFACTS, Manifest, write_snapshot
+from storewise.engine.search_lessons import choose_blend
 from storewise.engine.second_stage import Prepare
 from storewise.engine.serving import snapshot as parts
 from storewise.engine.serving.catalogue import Catalogue
@@ -94,21 +95,27 @@ def train(
     reading = pipeline.attributes.tagger
     made = product_parts(store.folder, shop, encoded, projection, facts, progress, tagger=reading)
     made |= second.artifact(facts)
+    blend = choose_blend(shop, history, events, encoded, seed=seed, progress=progress)
+    made |= blend.artifact(facts)
     predicted = learn_predictions(
         shop, pipeline.predict, registry, seed=seed, progress=progress,
         text=encoded.vectors if encoded is not None else None,
     )  # fmt: skip
     if predicted is not None:
         made[PREDICT] = predicted[0].artifact(facts)
+    arms = {name: arm for arm, name in enumerate(shop.product_ids)}
+    made |= explored.learn(store, pipeline, registry, arms, facts, until=until, progress=progress)
     names = write_artifacts(store.folder, shop, chosen, facts, progress, made)
     attributes.remember(store.folder, names[parts.ATTRIBUTES])
     about = {
         **facts,
-        "evaluation": report(chosen, pipeline, validation, second),
+        "evaluation": report(chosen, pipeline, validation, second) | {"search": blend.facts},
         "kinds": counted_kinds(shop),
     }
     if predicted is not None:
         about["predictions"] = predicted[1]
+    if explored.ROLE in made:
+        about["explored"] = made[explored.ROLE].facts["policies"]
     return write_snapshot(store.folder, pipeline.model_dump(mode="json"), names, about)
 
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from storewise.core.errors import DataError
 from storewise.explore.base import Context, Floats, Ints, Policy
 
-POOL = 100
+POOL = 50
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -13,6 +14,7 @@ from playwright.sync_api import Page, expect
 
 from storewise.engine.experiment.config import Experiment
 from storewise.engine.experiment.report import results
+from storewise.engine.predictions.words import WORDS
 from storewise.testing.experiment_log import write_log
 from storewise.testing.small_shop import END, open_store
 
@@ -99,6 +101,34 @@ def test_calibration_and_lift_are_drawn_to_scale(visit: Any) -> None:
     expect(page.locator(".figures")).to_contain_text("0.810")
     expect(page.locator(".missing")).to_contain_text("One thing cannot be predicted")
     assert "time since the last order" in page.locator(".forecast .moves").inner_text()
+
+
+def test_predictions_are_explained_in_chinese_from_codes_and_values(visit: Any) -> None:
+    why = {"code": "simplest", "model": "predict.rate.v1", "other": "predict.lightgbm.v1", "loss": 0.51234, "gap": 0.0012,
+           "error": 0.003, "rows": 900, "events": 120, "skipped": ["predict.wide_deep.v1"]}  # fmt: skip
+    purchase = PREDICTIONS["purchase"] | {"why": why, "judged_on": {"rows": 1900, "events": 90}}
+    few = PREDICTIONS["churn"] | {
+        "why": {"code": "few_events", "events": 3, "cases": 40, "windows": 2, "least": 20}
+    }
+    value = PREDICTIONS["value"] | {"why": {"code": "of a later version"}, "reason": "something new"}
+    answered(
+        visit,
+        [],
+        currency="JPY",
+        predictions=PREDICTIONS | {"purchase": purchase, "churn": few, "value": value},
+    )
+    page = visit.open("#evaluation", lang="zh")
+    part = page.locator(".forecast")
+    expect(part.locator(".details")).to_contain_text(
+        "对数损失 0.5123 比 predict.lightgbm.v1 高 0.0012 ± 0.0030。未尝试：predict.wide_deep.v1。"
+    )
+    expect(part).to_contain_text("1,900 行（90 次发生）")
+    assert part.locator(".moves li > span:first-child").all_inner_texts() == ["距上次下单的时间", "下单次数"]
+    part.locator(".targets button", has_text="不再光顾").click()
+    expect(part.locator(".details")).to_contain_text("2 个时段的 40 例中有 3 次发生")
+    part.locator(".targets button", has_text="将消费").click()
+    expect(part.locator(".details")).to_contain_text("something new")
+    expect(part.locator(".chart").first).to_contain_text("¥8,000")
 
 
 def test_targets_can_be_chosen_and_one_without_a_curve_says_so(visit: Any) -> None:
@@ -197,7 +227,10 @@ EXPECTED = {
             {"feature": "recency_days", "label": "time since the last order", "value": 3, "log_odds": 0.9,
              "text": "last order 3 days ago", "effect": "raises"},
             {"feature": "return_share", "label": "returns", "value": 0.5, "log_odds": -0.3,
-             "text": "50 % of pieces sent back <b>", "effect": "lowers"}]},
+             "text": "50 % of pieces sent back", "effect": "lowers"},
+            {"feature": "loyalty tier", "label": "loyalty tier", "value": 1.0, "log_odds": 0.2, "text": "loyalty tier = gold <b>"},
+            {"feature": "spend_log", "label": "amount spent", "value": 9.42108, "log_odds": 0.1, "text": "spent 123 GBP so far"},
+            {"feature": "gap_mean_days", "label": "x", "value": None, "log_odds": 0.1, "text": "x: not known"}]},
         {"target": "value", "kind": "amount", "horizon_days": 90.0, "value": 12345.0, "low": 9000.0, "high": 20000.0, "rate": 4000.0,
          "basis": "model", "model": "m", "note": None, "reasons": []},
     ],
@@ -219,7 +252,10 @@ def test_what_comes_next_is_shown_with_interval_and_reasons(visit: Any) -> None:
     panel.locator("summary").first.click()
     assert panel.locator(".moves li > span:first-child").all_inner_texts() == [
         "last order 3 days ago",
-        "50 % of pieces sent back <b>",
+        "50% of pieces sent back",
+        "loyalty tier = gold <b>",
+        "spent £123.45 so far",
+        "mean days between orders: not known",
     ]
     widths = panel.locator(".move").evaluate_all("all => all.map(one => one.getBoundingClientRect().width)")
     assert widths[0] / widths[1] == pytest.approx(3, rel=0.05)
@@ -227,6 +263,51 @@ def test_what_comes_next_is_shown_with_interval_and_reasons(visit: Any) -> None:
     assert gauge.locator(".span").evaluate(
         "s => s.offsetWidth / s.parentElement.offsetWidth"
     ) == pytest.approx(0.24, abs=0.02)
+
+
+@pytest.mark.parametrize("visit", [NARROW], indirect=True)
+def test_what_comes_next_is_said_in_chinese(visit: Any) -> None:
+    with_parts(visit, "predict")
+    note = {"note": "no order is known of this shopper: everybody's rate", "note_code": "no_order"}
+    rows = [EXPECTED["predictions"][0], EXPECTED["predictions"][1] | note]  # type: ignore[index,operator]
+    visit.answer("/v1/predictions?*", EXPECTED | {"predictions": rows, "currency": "JPY"})
+    page = visit.list_of("#shop?visitor=next", lang="zh")
+    panel = page.locator(".expected")
+    panel.locator("summary").first.click()
+    assert panel.locator(".moves li > span:first-child").all_inner_texts() == [
+        "上次下单：3 天前",
+        "50% 的件数被退回",
+        "loyalty tier = gold <b>",  # a column of the shop's own
+        "至今消费 ¥12,345",
+        "平均下单间隔：未知",
+    ]
+    expect(panel).to_contain_text("采用所有人的比率")
+    expect(panel.locator("[data-target=value]")).to_contain_text("¥12,345")
+    assert overflow(page) == 0
+
+
+def test_every_feature_says_its_value_in_both_languages(visit: Any) -> None:
+    """All features with several values; what is said holds no hole, and in Chinese no English."""
+    with_parts(visit, "predict")
+    reasons = [
+        {"feature": name, "label": "label", "value": value, "log_odds": 0.1, "text": "text"}
+        for name in WORDS
+        for value in (0.0, 1.0, 2.4, -0.5, None)
+    ]
+    one = EXPECTED["predictions"][0] | {"reasons": reasons}  # type: ignore[index,operator]
+    visit.answer("/v1/predictions?*", EXPECTED | {"predictions": [one]})
+    for lang in ("en", "zh"):
+        page = visit.list_of("#shop?visitor=all", lang=lang)
+        page.locator(".expected summary").click()
+        told = page.locator(".expected .moves li > span:first-child").all_inner_texts()
+        assert len(told) == len(reasons)
+        assert not [text for text in told if re.search(r"[{}]|NaN|undefined|says\.|-0(?![.\d])", text)]
+        if lang == "zh":
+            assert not [text for text in told if re.search(r"[A-Za-z]", text.replace("BG/NBD", ""))]
+        else:
+            assert "1 order in 28 days" in told
+            assert "2 orders in 28 days" in told
+            assert "last order today" in told
 
 
 @pytest.mark.parametrize(

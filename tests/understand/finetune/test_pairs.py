@@ -74,6 +74,16 @@ def test_queries_stand_behind_the_products() -> None:
     assert found.observed[4, 5] == 2 == found.observed[5, 4]
 
 
+def test_a_shopper_counts_once_and_a_query_has_few_pairs() -> None:
+    queries = np.array([0, 0, 0, 0, 0, 1])
+    products = np.array([3, 3, 3, 1, 2, 2])
+    who = np.array([7, 7, 8, 7, 7, 7])
+    found = clicked_for(queries, products, n_queries=2, n_products=5, who=who, most_per_query=2)
+    assert list(zip(found.left.tolist(), found.right.tolist(), strict=True)) == [(5, 3), (5, 1), (6, 2)]
+    assert found.weight == pytest.approx([2**0.5, 1.0, 1.0])
+    assert found.observed[5, 2] == 1  # left out of the pairs, never a negative
+
+
 def test_an_unknown_weighting_is_refused() -> None:
     with pytest.raises(ConfigError, match="no weighting 'lift'"):
         bought_together(behaviour([(0, 0, 0), (0, 1, 0)]), weighting="lift", min_baskets=1)  # type: ignore[arg-type]

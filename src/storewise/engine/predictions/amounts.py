@@ -50,7 +50,10 @@ def learn_amount(
         or amounts.sum() <= 0
     ):
         why = f"the overall mean serves: {len(amounts)} customers in {len(windows)} windows are too few to compare"
-        return Learned(target, days, MEAN, bounds, report={**about, "chosen": MEAN, "reason": why})
+        told = {"code": "few_customers", "customers": len(amounts), "windows": len(windows)}
+        return Learned(
+            target, days, MEAN, bounds, report={**about, "chosen": MEAN, "reason": why, "why": told}
+        )
     before = joined([window.data for window in reversed(windows[1:3])])
     scaled: dict[str, Floats] = {}
     for name in (MEAN, PACE, BG_NBD):
@@ -68,10 +71,15 @@ def learn_amount(
     held = _trained(chosen, days, before, registry, seed).scores(judged.data.rows)
     report: dict[str, Any] = {
         **about, "chosen": chosen, "judged": f"{len(amounts):,} customers, asked once",
+        "judged_on": {"customers": len(amounts)},
         "reason": (
             f"{chosen} has the least Tweedie deviance ({losses[chosen].mean():.4g}); that of {second} is "
             f"{gap.value:.3g} [{gap.low:.3g}, {gap.high:.3g}] above it"
         ),
+        "why": {
+            "code": "least_deviance", "model": chosen, "loss": float(losses[chosen].mean()), "other": second,
+            "gap": gap.value, "low": gap.low, "high": gap.high,
+        },
         "candidates": [
             {"model": name, "deviance": float(losses[name].mean()), "spearman": spearman(amounts, scaled[name])}
             for name in order

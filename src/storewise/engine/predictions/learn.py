@@ -158,6 +158,13 @@ def _rate_alone(job: Job, windows: list[Window]) -> Learned:
         **_about(job),
         "chosen": RATE,
         "reason": reason,
+        "why": {
+            "code": "few_events",
+            "events": int(events),
+            "cases": int(rows),
+            "windows": len(windows),
+            "least": LEAST_EVENTS,
+        },
         "rate": dict(zip(("value", "low", "high"), rate, strict=True)),
     }
     return Learned(job.target, job.days, RATE, rate, report=report)
@@ -193,8 +200,9 @@ def _chosen(job: Job, judged: Window, held: Window, older: list[Window], registr
     rate = (float(labels.mean()), float(low[0]), float(high[0]))
     figures = event_figures(judged, values.value, first, seed=job.seed)
     report: Mapping[str, Any] = {
-        **_about(job), "chosen": name, "reason": choice.reason,
+        **_about(job), "chosen": name, "reason": choice.reason, "why": dict(choice.why),
         "judged": f"{len(labels):,} later rows with {int(labels.sum()):,} events, asked once",
+        "judged_on": {"rows": len(labels), "events": int(labels.sum())},
         "candidates": [
             {"model": attempt.name, "log_loss": attempt.loss, "seconds": round(attempt.seconds, 2),
              "skipped": attempt.skipped}

@@ -5,7 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-# Name → what it is, and how a value of it is said.
+from storewise.core.money import exponent
+
+WHOLE_FROM = 100  # units of money: decimals of more say nothing
+
 Say = Callable[[float], str]
 
 
@@ -29,7 +32,9 @@ def _power(noun: str) -> Say:
     return lambda v: f"{math.expm1(v):,.0f} {noun}"
 
 
-WORDS: dict[str, tuple[str, Say]] = {
+# Name → what it is, and how a value of it is said; a text takes an amount of money: the value is the logarithm of 1 plus
+# its minor units. The page says the same by strings of its own, `feature.NAME` and `says.NAME` (tests compare them).
+WORDS: dict[str, tuple[str, Say | str]] = {
     "recency_days": ("time since the last order", lambda v: f"last order {_days(v)}"),
     "orders_log": ("number of orders", _power("orders so far")),
     "tenure_days": ("time since the first order", lambda v: f"first order {_days(v)}"),
@@ -47,9 +52,9 @@ WORDS: dict[str, tuple[str, Say]] = {
     ),
     "orders_trend": ("orders of the last 91 days against the 91 before", lambda v: "buys " + _trend(v)),
     "orders_year_ago": ("orders in the same days one year ago", _count("order in these days a year ago", "orders in these days a year ago")),
-    "spend_log": ("amount spent", lambda v: f"spent {math.expm1(v) / 100:,.0f} so far"),
-    "spend_91_log": ("amount spent in 91 days", lambda v: f"spent {math.expm1(v) / 100:,.0f} in 91 days"),
-    "order_value_log": ("mean value of an order", lambda v: f"orders of {math.expm1(v) / 100:,.0f} on average"),
+    "spend_log": ("amount spent", "spent {} so far"),
+    "spend_91_log": ("amount spent in 91 days", "spent {} in 91 days"),
+    "order_value_log": ("mean value of an order", "orders of {} on average"),
     "order_value_last": ("value of the last order over the mean", lambda v: f"last order {v:.1f} times the mean"),
     "lines_mean": ("products an order", lambda v: f"{v:.0f} lines an order"),
     "units_mean": ("pieces an order", lambda v: f"{v:.0f} pieces an order"),
@@ -62,7 +67,7 @@ WORDS: dict[str, tuple[str, Say]] = {
     "p_alive": ("probability of still being a customer (BG/NBD)", lambda v: f"still a customer with {100 * v:.0f} %"),
     "bg_p_purchase": ("probability of an order by BG/NBD", lambda v: f"BG/NBD expects an order with {100 * v:.0f} %"),
     "bg_orders": ("orders expected by BG/NBD", lambda v: f"BG/NBD expects {v:.2f} orders"),
-    "bg_value_log": ("amount expected by BG/NBD", lambda v: f"BG/NBD expects {math.expm1(v) / 100:,.0f}"),
+    "bg_value_log": ("amount expected by BG/NBD", "BG/NBD expects {}"),
     "own_orders": ("orders of this product", _count("order of this product", "orders of this product")),
     "own_recency_days": ("time since this product", lambda v: f"bought this product {_days(v)}"),
     "own_gap_mean_days": ("days between orders of this product", lambda v: f"buys it every {v:.0f} days"),
@@ -101,7 +106,10 @@ for _days_back in (7, 14, 28, 56, 91, 182, 365):
     WORDS[f"orders_{_days_back}"] = (f"orders {_noun}", _count(f"order {_noun}", f"orders {_noun}"))
 for _kind in ("view", "click", "cart"):
     WORDS[f"{_kind}_recency_days"] = (f"time since the last {_kind}", _last(_kind))
-    WORDS[f"own_{_kind}s_28"] = (f"{_kind}s of this product", _count(f"{_kind} of it", f"{_kind}s of it"))
+    WORDS[f"own_{_kind}s_28"] = (
+        f"{_kind}s of this product in 28 days",
+        _count(f"{_kind} of it in 28 days", f"{_kind}s of it in 28 days"),
+    )
     for _days_back in (1, 7, 28):
         _noun = f"in {_days_back} day{'s' if _days_back > 1 else ''}"
         WORDS[f"{_kind}s_{_days_back}"] = (
@@ -119,18 +127,31 @@ def label(feature: str) -> str:
     return WORDS[feature][0] if feature in WORDS else feature
 
 
-def said(feature: str, value: float) -> str:
-    """What a value of a feature says.
+def said(feature: str, value: float, currency: str | None = None) -> str:
+    """What a value of a feature says; amounts are of ``currency``, hundredths of something where it is unknown.
+
+    Raises:
+        InputError: when the currency is no ISO 4217 code.
 
     >>> said("recency_days", 3.2), said("gap_mean_days", float("nan"))
     ('last order 3 days ago', 'mean days between orders: not known')
+    >>> said("spend_log", math.log1p(12_345), "GBP"), said("spend_log", math.log1p(12_345), "JPY")
+    ('spent 123 GBP so far', 'spent 12,345 JPY so far')
     """
     if feature not in WORDS:
         return feature if math.isnan(value) else f"{feature} = {value:.3g}"
     what, say = WORDS[feature]
     if math.isnan(value) and feature not in ("taste", "text"):
         return f"{what}: not known"
-    return say(value)
+    return say.format(_amount(value, currency)) if isinstance(say, str) else say(value)
+
+
+def _amount(value: float, currency: str | None) -> str:
+    """Whole units, with decimals where there are few."""
+    places = exponent(currency) if currency is not None else 2
+    major = math.expm1(value) / 10**places
+    told = f"{major:,.{places if major < WHOLE_FROM else 0}f}"
+    return told if currency is None else f"{told} {currency}"
 
 
 def _trend(value: float) -> str:

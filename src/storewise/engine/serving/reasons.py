@@ -59,6 +59,9 @@ _WORDS: dict[Language, dict[str, str]] = {
     },
 }
 
+_GROUPS: dict[Language, dict[str, str]] = {"en": {}, "zh": {"category": "类别", "brand": "品牌"}}
+"""What a habit is of."""
+
 
 def render(reason: Reason, catalogue: Catalogue, language: Language = "en") -> str:
     """The reason as a sentence; what the reason does not say is not made up.
@@ -69,6 +72,8 @@ def render(reason: Reason, catalogue: Catalogue, language: Language = "en") -> s
     'Bought with “Lamp”'
     >>> render(Reason("repeat", value=34.2), shop, "zh")
     '您大约每 34 天购买一次'
+    >>> render(Reason("habit", value=0.4, text="category"), shop, "zh")
+    '您购买的商品中有 40% 属于该类别'
     """
     words = _WORDS[language]
     needed = {
@@ -82,7 +87,8 @@ def render(reason: Reason, catalogue: Catalogue, language: Language = "en") -> s
         told = None
     template = words[reason.kind if told is not None or reason.kind == "fallback" else f"{reason.kind}?"]
     title = catalogue.titles[reason.product] if reason.product is not None else ""
-    return template.format(product=title, value=reason.value or 0.0, text=reason.text or "")
+    text = _GROUPS[language].get(reason.text or "", reason.text) if reason.kind == "habit" else reason.text
+    return template.format(product=title, value=reason.value or 0.0, text=text or "")
 
 
 _MOVES: dict[Language, tuple[str, str]] = {
@@ -93,6 +99,19 @@ _MOVES: dict[Language, tuple[str, str]] = {
     "zh": ("被“{rule}”从第 {before} 位移到第 {after} 位", "因“{rule}”从第 {before} 位移到第 {after} 位"),
 }
 
+_RULES: dict[Language, dict[str, str]] = {
+    "en": {},
+    "zh": {
+        "category_mix": "类别搭配",
+        "category_cap": "类别上限",
+        "diversity": "多样性",
+        "frequency_cap": "展示频次上限",
+        "margin_floor": "毛利下限",
+        "place": "指定位置",
+    },
+}
+"""The rules' own names; a shop may give others."""
+
 
 def moved(move: Move, language: Language = "en") -> dict[str, Any]:
     """A rule that moved an item, in plain values and in words; places count from 1.
@@ -101,7 +120,7 @@ def moved(move: Move, language: Language = "en") -> dict[str, Any]:
     'Moved from place 5 to 2 by “diversity”'
     """
     places = {"before": move.before + 1, "after": move.after + 1}
-    text = _MOVES[language][move.made_room].format(rule=move.rule, **places)
+    text = _MOVES[language][move.made_room].format(rule=_RULES[language].get(move.rule, move.rule), **places)
     return {"rule": move.rule, **places, "made_room": move.made_room, "text": text}
 
 

@@ -283,6 +283,7 @@ def decision_row(answer: Answer) -> dict[str, Any]:
                 "product_id": ids[item.product],
                 "position": position,
                 "score": item.score,
+                "p_purchase": item.p_purchase if item.p_purchase == item.p_purchase else None,
                 "propensity": item.propensity,
                 "source": item.source,
                 "reason": item.reason.kind,

@@ -21,6 +21,7 @@ from storewise.core.registry import Registry
 from storewise.data.dataset import Dataset
 from storewise.data.interactions import Histories, Interactions
 from storewise.engine.experiment.variants import effective
+from storewise.engine.explored import ROLE as EXPLORED
 from storewise.engine.graph import graph_of
 from storewise.engine.pipeline import Pipeline
 from storewise.engine.predictions.learned import ROLE as PREDICT
@@ -33,7 +34,7 @@ from storewise.engine.serving.customers import CustomerFacts
 from storewise.engine.serving.explorer import Explorer
 from storewise.engine.serving.rerankers import rerankers_of
 from storewise.engine.serving.rules import compiled
-from storewise.engine.serving.search_index import SEARCH, searcher_of
+from storewise.engine.serving.search_index import BLEND, SEARCH, searcher_of
 from storewise.engine.serving.second_stage import RANKER, SecondStage, as_served, restore_second_stage
 from storewise.engine.serving.shelf import Shelf
 from storewise.predict.features.events import EventLog
@@ -64,6 +65,7 @@ class Snapshot:
     are like, None where nothing read them.
     ``second``: candidates and their ranker, None where nothing was trained to rank; it may be a shadow. ``customers``: what hard rules ask
     of them. ``graph``: None in snapshots that were trained without one; ``rules``: None where the pipeline has none.
+    ``explored``: what policies have learned, None in snapshots that were trained before they did.
     ``predictions``, and the ``log`` of events that they read: None in snapshots that were trained without any.
     """
 
@@ -91,6 +93,7 @@ class Snapshot:
     shopper_rules: ShopperRules | None = None
     rerankers: tuple[Reranker[Any], ...] = ()
     explorer: Explorer | None = None
+    explored: Artifact | None = None
     customers: Mapping[str, CustomerFacts] = field(default_factory=dict)
     predictions: Predictions | None = None
     log: EventLog | None = None
@@ -115,7 +118,7 @@ class Snapshot:
                 pipeline=pipeline,
                 eligibility=_rules(pipeline, self.catalogue),
                 shopper_rules=ShopperRules(self.catalogue, pipeline.eligibility),
-                explorer=Explorer.of(pipeline, all_components()),
+                explorer=Explorer.of(pipeline, all_components(), self.explored),
                 second=as_served(self.second, pipeline.rank.use),
             )
             for name, pipeline in effective(self.pipeline).items()
@@ -220,7 +223,7 @@ def load(
     content = Content.of(found[CONTENT], registry) if CONTENT in found else None
     predictions = Predictions.of(found[PREDICT], registry) if PREDICT in found else None
     vectors, floor = (None, -1.0) if content is None else (content.text, content.noise)
-    searcher = searcher_of(found.get(SEARCH), catalogue, vectors, floor)
+    searcher = searcher_of(found.get(SEARCH), catalogue, vectors, floor, found.get(BLEND))
     second = None
     if RANKER in found:
         second = restore_second_stage(
@@ -231,7 +234,7 @@ def load(
         popularity, similar, together, len(trained), histories, customer_index, searcher, private, content,
         graph, compiled(pipeline, catalogue, graph), second, customers=customers or {}, predictions=predictions,
         log=_log(behaviour, catalogue, customer_index) if predictions is not None else None,
-        explorer=Explorer.of(pipeline, registry),
+        explorer=Explorer.of(pipeline, registry, found.get(EXPLORED)), explored=found.get(EXPLORED),
     ).stocked(stock)  # fmt: skip
 
 

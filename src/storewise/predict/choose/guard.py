@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -48,12 +49,13 @@ class Attempt:
 @dataclass(frozen=True)
 class Choice:
     """``selected``: the predictor to train; ``labels`` (n,): of the validation rows, on which a calibration is
-    learned; ``reason``: why, in one sentence."""
+    learned; ``reason``: why, in one sentence; ``why``: the same as a code with its values, for other languages."""
 
     selected: str
     attempts: tuple[Attempt, ...]
     labels: Values
     reason: str
+    why: Mapping[str, Any] = field(default_factory=dict)
 
     def of(self, name: str) -> Attempt:
         return next(attempt for attempt in self.attempts if attempt.name == name)
@@ -129,10 +131,10 @@ def choose(
                 )
             attempts[attempt.name] = after
     labels = contest.labels
-    selected, reason = _simplest(
+    selected, reason, told = _simplest(
         [a for a in attempts.values() if not a.skipped], list(attempts.values()), folds
     )
-    return Choice(selected, tuple(attempts.values()), labels, reason)
+    return Choice(selected, tuple(attempts.values()), labels, reason, told)
 
 
 def _try(contest: Contest, name: str, kind: type[Predictor], until: float, *, forced: bool) -> Attempt:  # type: ignore[type-arg]
@@ -175,7 +177,9 @@ def recalibrated_losses(scores: Values, labels: Values) -> Values:
     return found
 
 
-def _simplest(tried: Sequence[Attempt], every: Sequence[Attempt], folds: Sequence[Fold]) -> tuple[str, str]:
+def _simplest(
+    tried: Sequence[Attempt], every: Sequence[Attempt], folds: Sequence[Fold]
+) -> tuple[str, str, dict[str, Any]]:
     best = min(tried, key=lambda a: a.loss)
     within = []
     for attempt in tried:
@@ -185,12 +189,16 @@ def _simplest(tried: Sequence[Attempt], every: Sequence[Attempt], folds: Sequenc
     chosen = min(within, key=lambda a: (a.complexity, a.loss))
     rows, events = (sum(f(fold.later.labels) for fold in folds) for f in (len, np.sum))
     where = f"on {rows:,} validation rows with {int(events):,} events"
+    told: dict[str, Any] = {
+        "code": "least", "model": chosen.name, "loss": chosen.loss, "rows": int(rows), "events": int(events),
+    }  # fmt: skip
     if chosen.name == best.name:
         others = [a for a in tried if a.name != best.name]
         text = f"{chosen.name} has the least log loss ({chosen.loss:.4g}) {where}"
         if others:
             second = min(others, key=lambda a: a.loss)
             text += f", {second.name} follows with {second.loss:.4g}"
+            told |= {"code": "least_of", "other": second.name, "other_loss": second.loss}
     else:
         gaps = chosen.losses - best.losses
         error = gaps.std(ddof=1) / np.sqrt(len(gaps))
@@ -198,7 +206,9 @@ def _simplest(tried: Sequence[Attempt], every: Sequence[Attempt], folds: Sequenc
             f"{chosen.name} is the simplest predictor that {where} is within one standard error of the best: its log "
             f"loss {chosen.loss:.4g} is {gaps.mean():.2g} ± {error:.2g} above that of {best.name}"
         )
+        told |= {"code": "simplest", "other": best.name, "gap": float(gaps.mean()), "error": float(error)}
     skipped = [a for a in every if a.skipped]
     if skipped:
+        told["skipped"] = [a.name for a in skipped]
         text += "; not tried: " + ", ".join(f"{a.name} ({a.skipped.rstrip('.')})" for a in skipped)
-    return chosen.name, text + "."
+    return chosen.name, text + ".", told

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import NormalDist
 
 import numpy as np
@@ -14,6 +14,7 @@ from storewise.recommend.search.analyser import query_words
 from storewise.recommend.search.bm25f import Bm25f, views
 from storewise.recommend.search.explain import Match, explain
 from storewise.recommend.search.index import TextIndex
+from storewise.recommend.search.learned import LearnedBlend
 from storewise.recommend.search.lexical import Lexical, score
 from storewise.recommend.search.ranker import BlendConfig
 from storewise.recommend.search.shares import share
@@ -63,6 +64,7 @@ class Searcher:
     vectors: Floats | None = None
     config: BlendConfig = field(default_factory=BlendConfig)
     floor: float = -1.0
+    learned: LearnedBlend | None = None
 
     @classmethod
     def of(
@@ -72,12 +74,18 @@ class Searcher:
         vectors: Floats | None = None,
         config: BlendConfig | None = None,
         floor: float = -1.0,
+        learned: LearnedBlend | None = None,
     ) -> Searcher:
-        """Weigh an index.
+        """Weigh an index. ``learned``: the blend that ranks instead of ``config``'s.
 
         Raises:
-            DataError: when there is not one vector for each product.
+            DataError: when there is not one vector, or not one row of the learned blend, for each product.
         """
+        if learned is not None and len(learned.priors) != index.n_products:
+            raise DataError(
+                f"The learned blend knows {len(learned.priors)} products, the index {index.n_products}.",
+                next_step="Train again.",
+            )
         if vectors is not None and len(vectors) != index.n_products:
             raise DataError(
                 f"{len(vectors)} vectors for {index.n_products} products.",
@@ -85,11 +93,11 @@ class Searcher:
             )
         looks = views(index.counts)
         weighed = {name: Bm25f.of(index, looks[name]) for name in TOGETHER}
-        return cls(index, weighed, Speller(index), vectors, config or BlendConfig(), floor)
+        return cls(index, weighed, Speller(index), vectors, config or BlendConfig(), floor, learned)
 
     def with_vectors(self, vectors: Floats) -> Searcher:
         """The same search with meaning."""
-        return Searcher(self.index, self.weighed, self.speller, vectors, self.config, self.floor)
+        return replace(self, vectors=vectors)
 
     def __call__(
         self,
@@ -105,6 +113,20 @@ class Searcher:
         ``vector``: (d,) the query's; None: words alone. ``eligible``: (n_products,) bool, False is never shown.
         ``complete``: the last word may be unfinished.
         """
+        wanted, products, terms, meaning = self._read(query, vector, eligible, complete)
+        scores = self._blend(terms, products)
+        order = _top(scores, n)
+        hits = [self._hit(int(products[i]), float(scores[i]), wanted, meaning) for i in order.tolist()]
+        return Found(tuple(hits), len(products), wanted)
+
+    def terms(self, query: str, *, vector: Floats | None = None) -> tuple[npt.NDArray[np.int64], Floats]:
+        """(m,) the products found and (m, 5) what the blend adds up: ``learned.TERMS``."""
+        _, products, terms, _ = self._read(query, vector, None, False)
+        return products, terms
+
+    def _read(
+        self, query: str, vector: Floats | None, eligible: npt.NDArray[np.bool_] | None, complete: bool
+    ) -> tuple[tuple[Wanted, ...], npt.NDArray[np.int64], Floats, Floats | None]:
         wanted = tuple(self.speller(query_words(query)[:MOST_WORDS], complete=complete))
         core, everything = (score(self.weighed[name], wanted) for name in TOGETHER)
         meaning = None if vector is None or self.vectors is None else self.vectors @ vector
@@ -114,25 +136,30 @@ class Searcher:
         if eligible is not None:
             found &= eligible
         products = np.flatnonzero(found)
-        scores = self._blend(core, everything, meaning, products)
-        order = _top(scores, n)
-        hits = [self._hit(int(products[i]), float(scores[i]), wanted, meaning) for i in order.tolist()]
-        return Found(tuple(hits), len(products), wanted)
+        return wanted, products, _terms(core, everything, meaning, products), meaning
 
-    def _blend(
-        self, core: Lexical, everything: Lexical, meaning: Floats | None, products: npt.NDArray[np.int64]
-    ) -> Floats:
-        """(m,): see :func:`storewise.recommend.search.ranker.blend`."""
+    def _blend(self, terms: Floats, products: npt.NDArray[np.int64]) -> Floats:
+        """(m,): see :func:`storewise.recommend.search.ranker.blend`; the learned one where there is one."""
+        if self.learned is not None:
+            return self.learned(terms, products)
         c = self.config
-        found = c.core * share(core.scores[products]) + c.all * share(everything.scores[products])
-        found += c.coverage * (core.coverage[products] + everything.coverage[products])
-        if meaning is not None:
-            found += c.meaning * share(np.maximum(meaning[products], 0))
-        return np.asarray(found, np.float32)
+        weights = np.array([c.core, c.all, c.meaning, c.coverage, c.coverage], np.float32)
+        return np.asarray(terms @ weights, np.float32)
 
     def _hit(self, product: int, value: float, wanted: Sequence[Wanted], meaning: Floats | None) -> Hit:
         like = None if meaning is None else float(meaning[product])
         return Hit(product, value, explain(self.index, wanted, product), like)
+
+
+def _terms(
+    core: Lexical, everything: Lexical, meaning: Floats | None, products: npt.NDArray[np.int64]
+) -> Floats:
+    near = np.zeros(len(products), np.float32)
+    if meaning is not None:
+        near = share(np.maximum(meaning[products], 0))
+    words = [share(core.scores[products]), share(everything.scores[products])]
+    covered = [core.coverage[products], everything.coverage[products]]
+    return np.column_stack([*words, near, *covered]).astype(np.float32)
 
 
 def _near(meaning: Floats) -> npt.NDArray[np.bool_]:

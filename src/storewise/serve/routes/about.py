@@ -49,6 +49,7 @@ def evaluation(service: ServiceOf) -> Json:
     return Json(
         {
             "snapshot": serving.id,
+            "currency": serving.catalogue.currency,
             **serving.manifest.evaluation,
             "predictions": serving.manifest.facts.get("predictions", {}),
             "benchmarks": _benchmarks(service),

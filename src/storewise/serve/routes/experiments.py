@@ -15,7 +15,10 @@ router = APIRouter(prefix="/v1", tags=["about"])
 @router.get("/experiments", response_class=Json)
 def experiments(service: ServiceOf) -> Json:
     """The A/B test of the serving pipeline: metrics by variant with always-valid intervals, and a verdict."""
-    return Json({"snapshot": service.current().id, "experiments": _running(service)})
+    serving = service.current()
+    return Json(
+        {"snapshot": serving.id, "currency": serving.catalogue.currency, "experiments": _running(service)}
+    )
 
 
 def _running(service: Service) -> list[object]:

@@ -119,7 +119,10 @@ export const similar = (productId, signal) => get(`/v1/products/${id(productId)}
 export const boughtTogether = (productId, signal) => get(`/v1/products/${id(productId)}/bought-together`, { n: 8 }, signal);
 export const neighbourhood = (productId, signal) => get(`/v1/products/${id(productId)}/graph`, { n: 6 }, signal);
 export const snapshot = (signal) => get("/v1/snapshot", {}, signal);
-export const experiments = async (signal) => (await get("/v1/experiments", {}, signal)).experiments ?? [];
+export async function experiments(signal) {
+  const { experiments: all = [], currency } = await get("/v1/experiments", {}, signal);
+  return all.map((one) => ({ currency, ...one }));
+}
 export const predictions = (shopper, signal) => get("/v1/predictions", who(shopper), signal);
 
 /** Whether the serving snapshot has a part: what it lacks is not asked for. */
@@ -148,7 +151,7 @@ export async function evaluation(signal) {
   const own = await get("/v1/evaluation", {}, signal);
   const reports = (own.benchmarks ?? []).map((one) => ({ ...one, rows: (one.rows ?? []).map(row) }));
   if (own.rows?.length) reports.unshift({ ...own, own: true, metric: chosenBy(own), split: split(own.split), rows: own.rows.map(row) });
-  return { reports, predictions: own.predictions ?? {}, dial: own.pareto ?? [] };
+  return { reports, predictions: own.predictions ?? {}, dial: own.pareto ?? [], currency: own.currency };
 }
 
 /** The measure that chose the model, as the rows call it. */

@@ -2,18 +2,18 @@
 
 import { chart } from "./chart.js";
 import { h } from "./dom.js";
-import { number, t } from "./i18n.js";
+import { minorUnits, number, t } from "./i18n.js";
 
 const WISH = ["ndcg", "recall", "hit", "map"];
 const WORTH = ["margin_minor", "expected_margin_minor", "revenue_minor"];
 
 /** `rows`: `{dial, metrics: {"ndcg@12": {value, low, high}, margin_minor: {…}}, dominated}`, as training measured them on
  * validation. Null when the dial was not measured. */
-export function dialSection(rows) {
+export function dialSection(rows, currency) {
   const wish = keyOf(rows?.[0]?.metrics, WISH);
   const worth = keyOf(rows?.[0]?.metrics, WORTH);
   if (!wish || !worth) return null;
-  const points = rows.map(({ dial, metrics }) => pointOf(dial, metrics[wish], metrics[worth]));
+  const points = rows.map(({ dial, metrics }) => pointOf(dial, metrics[wish], metrics[worth], minorUnits(currency)));
   const ends = points.flatMap((point) => [point.left, point.right, point.x]).filter(Number.isFinite);
   const digits = Math.max(0, Math.min(4, 1 - Math.floor(Math.log10(Math.max(...ends) - Math.min(...ends) || 1))));
   const dominated = rows.filter((row) => row.dominated).map((row) => number(row.dial, 2));
@@ -33,8 +33,8 @@ export function dialSection(rows) {
   );
 }
 
-function pointOf(dial, wish, worth) {
-  const [x, left, right] = [worth.value, worth.low, worth.high].map((v) => (Number.isFinite(v) ? v / 100 : v));
+function pointOf(dial, wish, worth, unit) {
+  const [x, left, right] = [worth.value, worth.low, worth.high].map((v) => (Number.isFinite(v) ? v / unit : v));
   const name = number(dial, 2);
   return { x, left, right, y: wish.value, low: wish.low, high: wish.high, name, said: t("dial.point", { dial: name, worth: number(x, 2), wish: number(wish.value, 4) }) };
 }

@@ -28,8 +28,8 @@ export function mount(main) {
 
   async function load() {
     try {
-      const { reports, predictions, dial } = await api.evaluation(life.signal);
-      put(parts, forecastsSection(predictions), dialSection(dial));
+      const { reports, predictions, dial, currency } = await api.evaluation(life.signal);
+      put(parts, forecastsSection(predictions, currency), dialSection(dial, currency));
       if (reports.some((one) => one.rows.length)) render(body, reports);
       else put(body, empty(t("eval.empty"), t("eval.emptyText"), command("storewise evaluate")));
       loadTests();

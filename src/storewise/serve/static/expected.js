@@ -2,8 +2,9 @@
 
 import * as api from "./api.js";
 import { h, put } from "./dom.js";
+import { featureSays } from "./features.js";
 import { targetName } from "./forecasts.js";
-import { money, percent, t } from "./i18n.js";
+import { money, percent, t, tOr } from "./i18n.js";
 
 /** Shows nothing at all where the shop predicts nothing. */
 export function expectedPanel({ signal }) {
@@ -33,7 +34,7 @@ export function expectedPanel({ signal }) {
 
 function row(one, currency) {
   const amount = one.kind === "amount";
-  const say = (v) => (!Number.isFinite(v) ? "–" : amount ? money(Math.round(v), currency ?? "GBP") : percent(v));
+  const say = (v) => (!Number.isFinite(v) ? "–" : amount ? money(Math.round(v), currency) : percent(v));
   const scale = (v) => (amount ? v / Math.max(one.high, one.rate, 1) : v);
   return h(
     "li",
@@ -41,13 +42,13 @@ function row(one, currency) {
     h("p", { class: "expectation" }, h("span", {}, targetName(one.target), one.horizon_days ? h("small", { class: "quiet" }, ` ${t("expected.days", { n: Math.round(one.horizon_days) })}`) : null), h("b", {}, say(one.value))),
     Number.isFinite(one.low) && h("div", { class: "gauge", title: `${say(one.low)} – ${say(one.high)}`, vars: { "--low": scale(one.low), "--high": scale(one.high), "--value": scale(one.value), "--rate": scale(one.rate ?? 0) } }, h("i", { class: "span" }), h("i", { class: "rate" }), h("i", { class: "at" })),
     h("p", { class: "quiet small" }, Number.isFinite(one.low) ? `${say(one.low)} – ${say(one.high)} · ` : "", t("expected.everybody", { rate: say(one.rate) })),
-    one.reasons?.length > 0 && h("details", {}, h("summary", {}, t("expected.why")), reasons(one.reasons)),
-    one.note && h("p", { class: "quiet small" }, one.note),
+    one.reasons?.length > 0 && h("details", {}, h("summary", {}, t("expected.why")), reasons(one.reasons, currency)),
+    one.note && h("p", { class: "quiet small" }, tOr(`expected.note.${one.note_code}`, one.note)),
   );
 }
 
-function reasons(list) {
+function reasons(list, currency) {
   const known = list.filter((one) => Number.isFinite(one.log_odds));
   const most = Math.max(...known.map((one) => Math.abs(one.log_odds)), 1e-9);
-  return h("ul", { class: "moves" }, list.map((one) => h("li", {}, h("span", {}, one.text ?? one.label ?? one.feature), Number.isFinite(one.log_odds) && h("span", { class: `move ${one.log_odds > 0 ? "raises" : "lowers"}`, title: t(one.log_odds > 0 ? "expected.raises" : "expected.lowers"), vars: { "--size": Math.abs(one.log_odds) / most } }, h("span", { class: "unseen" }, t(one.log_odds > 0 ? "expected.raises" : "expected.lowers"))))));
+  return h("ul", { class: "moves" }, list.map((one) => h("li", {}, h("span", {}, featureSays(one, currency)), Number.isFinite(one.log_odds) && h("span", { class: `move ${one.log_odds > 0 ? "raises" : "lowers"}`, title: t(one.log_odds > 0 ? "expected.raises" : "expected.lowers"), vars: { "--size": Math.abs(one.log_odds) / most } }, h("span", { class: "unseen" }, t(one.log_odds > 0 ? "expected.raises" : "expected.lowers"))))));
 }

@@ -2,7 +2,7 @@
 
 import { chart } from "./chart.js";
 import { h } from "./dom.js";
-import { day, number, percent, shortDay, t, tOr } from "./i18n.js";
+import { day, money, number, percent, shortDay, t, tOr } from "./i18n.js";
 
 const KINDS = ["one", "two", "three", "four"];
 const GOOD = new Set(["better"]);
@@ -46,8 +46,9 @@ function claim(name, verdict) {
   return h("p", { class: kind, "data-code": verdict.code }, h("b", {}, name), " · ", t(`ab.verdict.${code}`, { name, n: verdict.more ?? 0, rail: metricName(verdict.rail) }));
 }
 
-function differenceChart(metric, { variants, control }) {
-  const say = sayOf(metric);
+function differenceChart(metric, experiment) {
+  const { variants, control } = experiment;
+  const say = sayOf(metric, experiment);
   const names = variants.map((variant) => variant.name).filter((name) => name !== control);
   const lines = names.map((name, i) => ({
     kind: KINDS[i % KINDS.length],
@@ -65,7 +66,7 @@ function differenceChart(metric, { variants, control }) {
   });
 }
 
-const sayOf = (metric) => (v) => (metric.unit === "minor" ? number(v / 100, 2) : signed(v));
+const sayOf = (metric, { currency }) => (v) => (metric.unit === "minor" ? money(v, currency) : signed(v));
 const signed = (v) => (v < 0 ? `−${percent(-v)}` : percent(v));
 
 function legend({ variants, control }) {
@@ -84,12 +85,12 @@ function table(experiment, metrics) {
       h("tr", {},
         h("th", { scope: "row" }, h("span", { class: "model" }, variant.name), variant.name === experiment.control && h("span", { class: "tag" }, t("ab.control"))),
         h("td", { class: "num" }, h("b", {}, number(variant.counted)), h("small", {}, t("ab.of", { n: variant.shoppers }))),
-        metrics.map((metric) => cell(metric, variant.name))))),
+        metrics.map((metric) => cell(metric, variant.name, experiment))))),
   );
 }
 
-function cell(metric, name) {
-  const [own, gap, say] = [metric.variants[name], metric.differences[name], sayOf(metric)];
+function cell(metric, name, experiment) {
+  const [own, gap, say] = [metric.variants[name], metric.differences[name], sayOf(metric, experiment)];
   if (!Number.isFinite(own?.value)) return h("td", { class: "num quiet" }, "–");
   const known = gap && Number.isFinite(gap.low);
   return h(

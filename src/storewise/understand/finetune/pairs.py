@@ -81,21 +81,34 @@ def bought_after(behaviour: Interactions, *, weighting: Weighting = "cosine", mi
 
 
 def clicked_for(
-    queries: Ints, products: Ints, *, n_queries: int, n_products: int, min_clicks: int = 1
-) -> Pairs:
+    queries: Ints, products: Ints, *, n_queries: int, n_products: int, who: Ints | None = None,
+    min_clicks: int = 1, most_per_query: int = 20,
+) -> Pairs:  # fmt: skip
     """Queries and the products clicked or bought for them; query q is text ``n_products + q``.
+
+    ``who`` (c,): shopper of each event. A pair weighs √(shoppers), who count once each; None: every event is another
+    one. Pairs of fewer than ``min_clicks`` shoppers are left out, and of each query all but the ``most_per_query``
+    with the most (then by index), so that no query drowns the rest; all stay ``observed``.
 
     >>> pairs = clicked_for(np.array([0, 0]), np.array([1, 1]), n_queries=1, n_products=2)
     >>> pairs.left.tolist(), pairs.right.tolist(), pairs.weight.round(2).tolist()
     ([2], [1], [1.41])
+    >>> clicked_for(np.array([0, 0]), np.array([1, 1]), who=np.array([5, 5]), n_queries=1, n_products=2).weight.tolist()
+    [1.0]
     """
     n = n_products + n_queries
+    if who is not None and len(who):
+        told = np.unique(np.column_stack([queries, products, who]), axis=0)
+        queries, products = told[:, 0], told[:, 1]
     seen = _incidence(queries + n_products, products, n, n, binary=False)
     counts = sparse.csr_matrix(seen + seen.T)
     kept = seen.tocoo()
-    enough = kept.data >= min_clicks
-    weight = np.sqrt(kept.data[enough].astype(np.float64))
-    return Pairs(kept.row[enough].astype(np.int64), kept.col[enough].astype(np.int64), weight, counts)
+    left, right, shoppers = kept.row.astype(np.int64), kept.col.astype(np.int64), kept.data
+    order = np.lexsort((right, -shoppers, left))
+    left, right, shoppers = left[order], right[order], shoppers[order]
+    first = np.searchsorted(left, left)  # where a pair's query begins
+    enough = (shoppers >= min_clicks) & (np.arange(len(left)) - first < most_per_query)
+    return Pairs(left[enough], right[enough], np.sqrt(shoppers[enough]), counts)
 
 
 def baskets_of(behaviour: Interactions) -> tuple[Ints, int]:

@@ -1,8 +1,12 @@
 /** English. Every key is in zh.js too; a test compares them. */
+import features from "./features_en.js";
 import known from "./known_en.js";
+import values from "./values_en.js";
 
 export default {
   ...known,
+  ...features,
+  ...values,
   "app.tagline": "What each shopper sees, and why",
   "app.skip": "Skip to content",
   "app.views": "Views",

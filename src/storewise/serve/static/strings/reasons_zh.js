@@ -67,6 +67,8 @@ export const PATTERNS = [
   [/^On ([\d,]+) validation shoppers ranking adds (\S+) (\[.+\]) to (\S+), no more than chance: the retrieved order serves, the ranker is kept as a shadow beside it\.$/, "在 $1 位验证顾客上，排序使 $4 变化 $2 $3，不超出偶然：使用召回顺序，排序模型作为对照保留"],
   [/^([\d,]+) later rows with ([\d,]+) events, asked once$/, "在之后的 $1 行（$2 次发生）上只检验一次"],
   [/^([\d,]+) customers, asked once$/, "在 $1 位顾客上只检验一次"],
+  [/^not predictable from this shop: the history spans (\d+) days, one window takes (\d+)\.?$/, "这家店的数据无法预测：历史只有 $1 天，一个时段需要 $2 天"],
+  [/^not predictable from this shop: nobody had bought before the windows? began\.?$/, "这家店的数据无法预测：时段开始之前没有人购买过"],
   [/^not predictable from this shop: (.+)$/, "这家店的数据无法预测：$1"],
   [/^quantity is 0 or beyond (.+)$/, "数量为 0 或超过 $1"],
   [/^quantity is negative: the purchase became a return$/, "数量为负：该购买改为退货"],

@@ -1,8 +1,12 @@
 /** 中文。每个键在 en.js 中都有；由测试比对。 */
+import features from "./features_zh.js";
 import known from "./known_zh.js";
+import values from "./values_zh.js";
 
 export default {
   ...known,
+  ...features,
+  ...values,
   "app.tagline": "每位顾客看到什么，为什么",
   "app.skip": "跳到正文",
   "app.views": "视图",
