@@ -6,9 +6,8 @@ them comes last, so that a run that dies leaves no snapshot.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -18,13 +17,13 @@ from storewise.core.artifact import Artifact
 from storewise.core.config import config_hash
 from storewise.core.progress import Progress, Silent, step
 from storewise.core.registry import Registry
-from storewise.core.rng import spawn
 from storewise.data.dataset import Dataset
 from storewise.data.schema import TABLES
 from storewise.data.shop import build
 from storewise.data.stores import Store
 from storewise.engine import attributes, content, explored
 from storewise.engine.choose_ranker import SecondChoice, choose_ranker
+from storewise.engine.choose_retriever import POPULAR, Chosen, choose
 from storewise.engine.history import History
 from storewise.engine.past_content import PastContent
 from storewise.engine.pipeline import Pipeline
@@ -33,31 +32,13 @@ from storewise.engine.predictions.learned import ROLE as PREDICT
 from storewise.engine.products import product_parts
 from storewise.engine.published import ARTIFACTS, Manifest, write_snapshot
 from storewise.engine.search_lessons import choose_blend
-from storewise.engine.second_stage import Prepare, Refit, refit_names
+from storewise.engine.second_stage import Prepare
 from storewise.engine.serving import snapshot as parts
 from storewise.engine.serving.catalogue import Catalogue
 from storewise.engine.serving.shelf import Shelf
-from storewise.engine.validation import Row, Validation, validation_of
-from storewise.recommend.choose.select import CONTENT, Selection, select
+from storewise.engine.validation import Validation, validation_of
+from storewise.recommend.choose.select import CONTENT
 from storewise.recommend.related import bought_together, similar
-from storewise.recommend.retrieve.base import Retriever
-
-POPULAR = "retrieve.popular.v1"
-
-
-@dataclass(frozen=True)
-class Chosen:
-    """The retrievers to serve, and why. Those that candidates come from: ``trained`` on everything, ``fitted`` on the
-    part before validation, by name; ``refit`` trains them on another part."""
-
-    name: str
-    retriever: Retriever[Any]
-    popular: Retriever[Any]
-    rows: tuple[Row, ...]
-    reason: str
-    refit: Refit | None = None
-    trained: Mapping[str, Retriever[Any]] = field(default_factory=dict)
-    fitted: Mapping[str, Retriever[Any]] = field(default_factory=dict)
 
 
 def train(
@@ -150,120 +131,6 @@ def _preparing(
             content.with_content(data, encoded, pipeline.content, seed=seed, progress=Silent())[0].content
         )
     )
-
-
-def choose(
-    shop: Dataset,
-    validation: Validation | None,
-    pipeline: Pipeline,
-    registry: Registry,
-    *,
-    seed: int,
-    progress: Progress,
-    serving: Manifest | None = None,
-) -> Chosen:
-    """Choose on validation, measure with intervals, train again on everything."""
-    if validation is None:
-        popular = _train(registry, POPULAR, {}, shop, seed, progress)
-        why = "no customer came back in the validation window, so nothing can be compared: popularity serves"
-        return Chosen(POPULAR, popular, popular, (), why)
-    if pipeline.retriever is not None:
-        return _fixed(shop, validation, pipeline, registry, seed, progress, serving)
-    wanted = pipeline.selection.candidates
-    named = (
-        None if wanted == "auto" else list(dict.fromkeys([*wanted, POPULAR]))
-    )  # popularity is always beside
-    selection = select(
-        validation.fit, validation.task, candidates=named,
-        budget_s=60 * pipeline.selection.minutes, seed=seed, progress=progress,
-    )  # fmt: skip
-    used = [] if pipeline.rank.use == "never" else refit_names(selection)
-    names = list(dict.fromkeys([selection.selected, POPULAR, *used]))
-    fitted = selection.refit(validation.fit, seed=seed, progress=progress, names=names)
-    rows = _rows(selection, fitted, validation, registry, seed, progress, serving)
-    final = selection.refit(shop, seed=seed, progress=progress, names=names)
-
-    def refit(data: Dataset) -> Mapping[str, Retriever[Any]]:
-        return selection.refit(data, seed=seed, names=used)
-
-    def chosen(made: Mapping[str, Retriever[Any]]) -> Mapping[str, Retriever[Any]]:
-        return {name: made[name] for name in used}
-
-    return Chosen(
-        selection.selected, final[selection.selected], final[POPULAR], rows, selection.reason, refit,
-        chosen(final), chosen(fitted),
-    )  # fmt: skip
-
-
-def _fixed(
-    shop: Dataset, validation: Validation, pipeline: Pipeline, registry: Registry, seed: int,
-    progress: Progress, serving: Manifest | None,
-) -> Chosen:  # fmt: skip
-    assert pipeline.retriever is not None
-    use = pipeline.retriever
-    roles = [("candidate", use.use, use.config), ("popularity", POPULAR, {}), *_serving(serving, registry)]
-    rows = []
-    fitted: dict[str, Retriever[Any]] = {}
-    for role, name, config in roles:
-        started = time.perf_counter()
-        trained = _train(registry, name, config, validation.fit, seed, progress)
-        seconds = time.perf_counter() - started
-        if role != "serving":
-            fitted.setdefault(name, trained)
-        selected = role == "candidate"
-        rows.append(validation.row(name, trained, role=role, selected=selected, seconds=seconds, seed=seed))
-    final = _train(registry, use.use, use.config, shop, seed, progress)
-    popular = _train(registry, POPULAR, {}, shop, seed, progress)
-
-    def refit(data: Dataset) -> Mapping[str, Retriever[Any]]:
-        wanted = {POPULAR: {}, use.use: use.config}
-        return {name: _train(registry, name, config, data, seed, Silent()) for name, config in wanted.items()}
-
-    return Chosen(use.use, final, popular, tuple(rows), "the pipeline file names it", refit,
-                  {POPULAR: popular, use.use: final}, fitted)  # fmt: skip
-
-
-def _rows(
-    selection: Selection, trained: Mapping[str, Retriever[Any]], validation: Validation, registry: Registry,
-    seed: int, progress: Progress, serving: Manifest | None,
-) -> tuple[Row, ...]:  # fmt: skip
-    """One row for each choice; the selected one, popularity and the serving one with intervals."""
-    measured = {selection.selected, POPULAR}
-    rows = []
-    for choice in selection.choices:
-        role = "popularity" if choice.name == POPULAR else "candidate"
-        selected = choice.name == selection.selected
-        if choice.name in measured:
-            found = trained[choice.name]
-            rows.append(validation.row(choice.name, found, role=role, selected=selected,
-                                       seconds=choice.seconds, seed=seed))  # fmt: skip
-        else:
-            key = f"{validation.task.metric}@{validation.task.k}"
-            rows.append(Row(choice.name, role, False, choice.seconds, {key: {"value": choice.validation}}))
-    for role, name, config in _serving(serving, registry):
-        started = time.perf_counter()
-        again = _train(registry, name, config, validation.fit, seed, progress)
-        seconds = time.perf_counter() - started
-        rows.append(validation.row(name, again, role=role, selected=False, seconds=seconds, seed=seed))
-    return tuple(rows)
-
-
-def _serving(serving: Manifest | None, registry: Registry) -> list[tuple[str, str, Mapping[str, Any]]]:
-    """The serving component with its config. It is trained anew on the fit part: the artifact itself may
-    have seen the validation days."""
-    if serving is None or "component" not in serving.facts:
-        return []
-    name = str(serving.facts["component"])
-    return [("serving", name, serving.facts["config"])] if name in list(registry) else []
-
-
-def _train(
-    registry: Registry, name: str, config: Mapping[str, Any], shop: Dataset, seed: int, progress: Progress
-) -> Retriever[Any]:
-    component = registry.create(name, config)
-    assert isinstance(component, Retriever), "the pipeline names retrievers only"
-    component.train(shop, rng=spawn(seed, name), progress=progress)
-    return component
 
 
 def write_artifacts(
