@@ -66,7 +66,9 @@ def learn(
     learned: dict[str, Learned] = {}
     missing: dict[str, str] = {}
     possible = [target for target in wanted if target.missing(log) is None]
-    for target in progress.track(wanted, label="predictors of what shoppers do"):
+    # Targets of products first: their facts of a past moment serve for those of shoppers too.
+    costly_first = sorted(wanted, key=lambda target: target.unit == "customer")
+    for target in progress.track(costly_first, label="predictors of what shoppers do"):
         why = target.missing(log)
         if why is None:
             days = horizon_of(target, config.horizon_days, churn)
@@ -84,9 +86,9 @@ def learn(
         name: {"about": TARGETS[name].about, "predictable": False, "reason": why}
         for name, why in missing.items()
     }
-    return Predictions(learned, missing, past.facts(now)), {
-        name: report[name] for name in (t.name for t in wanted)
-    }
+    names = [target.name for target in wanted]
+    in_order = {name: learned[name] for name in names if name in learned}
+    return Predictions(in_order, missing, past.facts(now)), {name: report[name] for name in names}
 
 
 def _wanted(config: PredictConfig) -> list[Target]:

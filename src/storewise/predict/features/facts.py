@@ -286,12 +286,15 @@ def _together(orders: Orders, n: int, neighbours: int) -> sparse.csr_matrix:
 
 
 def _best(pairs: sparse.csr_matrix, k: int) -> sparse.csr_matrix:
-    """The k largest values of each row."""
+    """The k largest values of each row, of equal ones the first."""
     kept = np.ones(len(pairs.data), bool)
     for row in np.flatnonzero(np.diff(pairs.indptr) > k):
-        start, stop = pairs.indptr[row], pairs.indptr[row + 1]
-        places = np.argsort(-pairs.data[start:stop], kind="stable")
-        kept[start + places[k:]] = False
+        part = slice(pairs.indptr[row], pairs.indptr[row + 1])
+        values = pairs.data[part]
+        border = np.partition(values, -k)[-k]
+        kept[part] = values > border
+        level = np.flatnonzero(values == border)[: k - int((values > border).sum())]
+        kept[part.start + level] = True
     rows = np.repeat(np.arange(pairs.shape[0]), np.diff(pairs.indptr))[kept]
     return sparse.csr_matrix((pairs.data[kept], (rows, pairs.indices[kept])), shape=pairs.shape)
 
