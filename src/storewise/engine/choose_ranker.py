@@ -134,12 +134,15 @@ def _verdict(gain: Interval, better: bool) -> str:
 
     >>> _verdict(Interval(0.003, -0.001, 0.007), False)
     ', no more than chance: the retrieved order serves, the ranker is kept as a shadow beside it.'
+    >>> _verdict(Interval(-0.007, -0.013, -0.001), True)
+    ', less than nothing; it serves because [rank] use = "always" says so.'
     """
     if gain.low > 0:
         return ": it serves."
+    told = ", less than nothing" if gain.high < 0 else ", no more than chance"
     if better:
-        return ', no more than chance; it serves because [rank] use = "always" says so.'
-    return ", no more than chance: the retrieved order serves, the ranker is kept as a shadow beside it."
+        return f'{told}; it serves because [rank] use = "always" says so.'
+    return f"{told}: the retrieved order serves, the ranker is kept as a shadow beside it."
 
 
 def _values(lesson: Moment, scores: Scores, asked: Task, k: int) -> dict[str, npt.NDArray[np.float64]]:

@@ -75,6 +75,7 @@ export const PATTERNS = [
   [/^the overall rate serves: (\d+) events in (\d+) cases of (\d+) windows? are too few to choose and check a predictor by \((\d+) of each outcome are needed to learn from, and (\d+) later ones to calibrate on\)$/, "使用总体比率：$3 个时段的 $2 例中有 $1 次发生，不足以选择并检验预测模型（两种结果各需 $4 例用于学习、之后各 $5 例用于校准）"],
   [/^the overall mean serves: (\d+) customers in (\d+) windows? are too few to compare$/, "使用总体均值：$2 个时段的 $1 位顾客太少，无法比较"],
   [/^On ([\d,]+) validation shoppers ranking adds (\S+) (\[.+\]) to (\S+), no more than chance: the retrieved order serves, the ranker is kept as a shadow beside it\.$/, "在 $1 位验证顾客上，排序使 $4 变化 $2 $3，不超出偶然：使用召回顺序，排序模型作为对照保留"],
+  [/^On ([\d,]+) validation shoppers ranking adds (\S+) (\[.+\]) to (\S+), less than nothing: the retrieved order serves, the ranker is kept as a shadow beside it\.$/, "在 $1 位验证顾客上，排序使 $4 变化 $2 $3，反而更差：使用召回顺序，排序模型作为对照保留"],
   [/^([\d,]+) later rows with ([\d,]+) events, asked once$/, "在之后的 $1 行（$2 次发生）上只检验一次"],
   [/^([\d,]+) customers, asked once$/, "在 $1 位顾客上只检验一次"],
   [/^not predictable from this shop: the history spans (\d+) days, one window takes (\d+)\.?$/, "这家店的数据无法预测：历史只有 $1 天，一个时段需要 $2 天"],
