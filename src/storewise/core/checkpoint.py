@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +18,7 @@ import numpy.typing as npt
 import orjson
 
 from storewise.core.errors import ArtifactError, ConfigError
+from storewise.core.folders import written_whole
 from storewise.core.optional import require
 
 FACTS, ARRAYS, FOLDER = "state.json", "state.npz", "checkpoint"
@@ -40,25 +39,13 @@ class Checkpoint:
 
 def write(folder: Path, found: Checkpoint) -> None:
     """Write under ``folder``, whole or not at all: a kill leaves the one before."""
-    folder.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix=".writing-", dir=folder))
-    try:
+    with written_whole(folder / FOLDER) as scratch:
         with open(scratch / ARRAYS, "wb") as file:
             np.savez(file, **found.arrays)  # type: ignore[arg-type]
             file.flush()
             os.fsync(file.fileno())
         facts = {**found.facts, "sha256": _sha256(scratch / ARRAYS)}
         (scratch / FACTS).write_bytes(orjson.dumps(facts, option=orjson.OPT_INDENT_2))
-        # A folder cannot be renamed onto another: the old one stands aside until the new one is in place.
-        target, aside = folder / FOLDER, folder / f".{FOLDER}-before"
-        shutil.rmtree(aside, ignore_errors=True)
-        if target.exists():
-            os.replace(target, aside)
-        os.replace(scratch, target)
-        shutil.rmtree(aside, ignore_errors=True)
-    except BaseException:
-        shutil.rmtree(scratch, ignore_errors=True)
-        raise
 
 
 def read(folder: Path, fingerprint: str) -> Checkpoint | None:
