@@ -37,9 +37,9 @@ def finetune(
     """Adapt a text encoder to the shop's own products and behaviour."""
     from storewise.core.config import parse
     from storewise.core.progress import Bars
-    from storewise.engine.finetune import check_name
-    from storewise.engine.finetune import finetune as run
-    from storewise.engine.lessons import FinetuneConfig
+    from storewise.engine.finetuning.finetune import check_name
+    from storewise.engine.finetuning.finetune import finetune as run
+    from storewise.engine.finetuning.lessons import FinetuneConfig
 
     check_name(name)
     given = {

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from storewise.engine.labels import Labelled
+    from storewise.engine.labelling.labeller import Labelled
 
 
 def label(
@@ -43,15 +43,15 @@ def label(
     """
     from storewise.core.progress import Bars
     from storewise.data.stores import Store
-    from storewise.engine import labels
-    from storewise.engine.kept_labels import save
+    from storewise.engine.labelling import labeller
+    from storewise.engine.labelling.kept import save
     from storewise.engine.registry import registry
     from storewise.understand.labels.fill import FillConfig
 
     told = _read(answers) if answers is not None else None
     bars = Bars()
     with Store.open(shop, create=False) as store:
-        found = labels.label(
+        found = labeller.label(
             store.folder, store.products(), column, registry=registry(), progress=bars, photos=photos, encoder=encoder,
             answers=told, config=FillConfig(precision=precision), ask=ask, cache=store.vectors, seed=seed,
         )  # fmt: skip

@@ -21,7 +21,7 @@ from storewise.core import artifact
 from storewise.core.artifact import Artifact
 from storewise.core.errors import ArtifactError
 from storewise.core.progress import Progress
-from storewise.engine.kept_labels import KeptLabels
+from storewise.engine.labelling.kept import KeptLabels
 from storewise.engine.published import ARTIFACTS, replace_file
 from storewise.engine.tagger import OFF, AttributeTagger
 from storewise.understand.attributes.calibrate import Calibration

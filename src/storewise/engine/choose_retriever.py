@@ -13,7 +13,7 @@ from storewise.core.rng import spawn
 from storewise.data.dataset import Dataset
 from storewise.engine.pipeline import Pipeline
 from storewise.engine.published import Manifest
-from storewise.engine.second_stage import Refit, refit_names
+from storewise.engine.ranking.second_stage import Refit, refit_names
 from storewise.engine.validation import Row, Validation
 from storewise.recommend.choose.select import Selection, select
 from storewise.recommend.retrieve.base import Retriever

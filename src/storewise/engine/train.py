@@ -22,17 +22,17 @@ from storewise.data.schema import TABLES
 from storewise.data.shop import build
 from storewise.data.stores import Store
 from storewise.engine import attributes, content, explored
-from storewise.engine.choose_ranker import SecondChoice, choose_ranker
 from storewise.engine.choose_retriever import POPULAR, Chosen, choose
 from storewise.engine.history import History
-from storewise.engine.past_content import PastContent
 from storewise.engine.pipeline import Pipeline
 from storewise.engine.predictions.learn import learn as learn_predictions
 from storewise.engine.predictions.learned import ROLE as PREDICT
 from storewise.engine.products import product_parts
 from storewise.engine.published import ARTIFACTS, Manifest, write_snapshot
-from storewise.engine.search_lessons import choose_blend
-from storewise.engine.second_stage import Prepare
+from storewise.engine.queries.lessons import choose_blend
+from storewise.engine.ranking.choose import SecondChoice, choose_ranker
+from storewise.engine.ranking.past_content import PastContent
+from storewise.engine.ranking.second_stage import Prepare
 from storewise.engine.serving import snapshot as parts
 from storewise.engine.serving.catalogue import Catalogue
 from storewise.engine.serving.shelf import Shelf

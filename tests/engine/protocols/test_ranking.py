@@ -13,8 +13,8 @@ from storewise.data.stores import Store
 from storewise.engine.history import History
 from storewise.engine.protocols.inputs import Inputs
 from storewise.engine.protocols.ranking import RANKED, Ranking
+from storewise.engine.ranking.second_stage import DAY_S, RankConfig, Replay, train_ranker, worth
 from storewise.engine.registry import registry
-from storewise.engine.second_stage import DAY_S, RankConfig, Replay, train_ranker, worth
 from storewise.recommend.rank.product_facts import ProductFacts
 from storewise.recommend.rank.stage import Ranked
 from storewise.testing import small_shop

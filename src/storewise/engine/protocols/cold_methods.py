@@ -16,7 +16,7 @@ from storewise.core.progress import Progress
 from storewise.core.rng import derive_seed
 from storewise.data.dataset import Dataset
 from storewise.engine.cold import ColdWindow
-from storewise.engine.lessons import FinetuneConfig, behaviour_pairs
+from storewise.engine.finetuning.lessons import FinetuneConfig, behaviour_pairs
 from storewise.understand.base import Vectors
 from storewise.understand.finetune import folder as folders
 from storewise.understand.finetune.contrastive import Contrastive, ContrastiveConfig

@@ -1,4 +1,4 @@
-"""``ranking``: is a second stage second_stage.worth it? Retrieved lists beside the same candidates ranked."""
+"""``ranking``: is a second stage worth it? Retrieved lists beside the same candidates ranked."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ import numpy as np
 import numpy.typing as npt
 
 from storewise.core.progress import Progress
-from storewise.engine import measure, second_stage
+from storewise.engine import measure
 from storewise.engine.history import History, read_history
 from storewise.engine.protocols import base
 from storewise.engine.protocols.inputs import Inputs
 from storewise.engine.protocols.shop import ShopByTime
+from storewise.engine.ranking import second_stage
 from storewise.engine.registry import component_names, registry
 from storewise.engine.stages import RankConfig
 from storewise.metrics import intervals

@@ -19,7 +19,7 @@ from storewise.core import artifact
 from storewise.core.artifact import Artifact
 from storewise.core.errors import ArtifactError
 from storewise.data.stores.vectors import content_hash
-from storewise.engine.columns import attribute_name, read_column
+from storewise.engine.labelling.columns import attribute_name, read_column
 from storewise.engine.published import ARTIFACTS, replace_file
 from storewise.understand.attributes.product import Product
 from storewise.understand.attributes.value import AttributeValue, Method

@@ -17,8 +17,8 @@ from storewise.core.progress import Progress, step
 from storewise.core.rng import derive_seed
 from storewise.data.dataset import Dataset
 from storewise.engine.content import Encoded
-from storewise.engine.episodes import Episode, episodes_of
 from storewise.engine.history import History
+from storewise.engine.queries.episodes import Episode, episodes_of
 from storewise.engine.serving.catalogue import Catalogue
 from storewise.engine.serving.content import NONSENSE
 from storewise.engine.serving.search_index import BLEND, index_of

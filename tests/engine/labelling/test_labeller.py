@@ -12,9 +12,10 @@ import pytest
 from storewise.cli import main
 from storewise.core.errors import ArtifactError, ConfigError, DataError
 from storewise.core.progress import Silent
-from storewise.engine import attributes, kept_labels, labels
-from storewise.engine.columns import read_column
-from storewise.engine.kept_labels import ANSWERS
+from storewise.engine import attributes
+from storewise.engine.labelling import kept, labeller
+from storewise.engine.labelling.columns import read_column
+from storewise.engine.labelling.kept import ANSWERS
 from storewise.engine.registry import registry
 from storewise.understand.labels.fill import FillConfig
 
@@ -40,8 +41,8 @@ def shop_table(n: int = 120, known: float = 0.7) -> tuple[pl.DataFrame, list[str
     return pl.DataFrame({"product_id": ids, "title": titles, "category": given}), truth
 
 
-def run(root: Path, table: pl.DataFrame, column: str = "category", **options: object) -> labels.Labelled:
-    found = labels.label(
+def run(root: Path, table: pl.DataFrame, column: str = "category", **options: object) -> labeller.Labelled:
+    found = labeller.label(
         root,
         table,
         column,
@@ -50,7 +51,7 @@ def run(root: Path, table: pl.DataFrame, column: str = "category", **options: ob
         **{"config": CONFIG, "encoder": "none", **options},  # type: ignore[arg-type]
     )
     if found.artifact is not None:
-        kept_labels.save(root, found.artifact)
+        kept.save(root, found.artifact)
     return found
 
 
@@ -141,7 +142,7 @@ def test_the_column_itself_is_not_read(tmp_path: Path) -> None:
 
 
 def test_photos_teach_where_titles_do_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("storewise.engine.label_blocks.NETWORKS", ())  # colours suffice, and are quick
+    monkeypatch.setattr("storewise.engine.labelling.blocks.NETWORKS", ())  # colours suffice, and are quick
     Image = pytest.importorskip("PIL.Image", reason="needs the extra vision")
     rng = np.random.default_rng(0)
     folder = tmp_path / "photos"
@@ -189,7 +190,7 @@ def test_what_is_wrong_is_said(tmp_path: Path) -> None:
         run(tmp_path, table, encoder="tag.chain.v1")
     with pytest.raises(DataError, match="no text to learn from"):
         run(tmp_path, pl.DataFrame({"product_id": ["a"], "category": ["x"]}))
-    (tmp_path / kept_labels.POINTER).write_text("{")
+    (tmp_path / kept.POINTER).write_text("{")
     with pytest.raises(ArtifactError, match=r"labels\.json is not readable"):
         attributes.extract(tmp_path, table, progress=Silent())
 
@@ -211,7 +212,7 @@ def test_the_command(shop: Path, tmp_path: Path, capsys: pytest.CaptureFixture[s
     code, out, err = command("season", "--answers", file)
     assert code == 0
     assert out.startswith("labels-")
-    assert len(kept_labels.given_before(shop, "season")) == 4
+    assert len(kept.given_before(shop, "season")) == 4
     code, out, err = command("category")
     assert code == 0
     assert "40 products have it, 0 of 0" in err

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from storewise.engine.clicks import KINDS, normal_query, shoppers
+from storewise.engine.queries.clicks import KINDS, normal_query, shoppers
 
 FEW_BELOW = 1  # products below a click that count as passed over: the next one was probably seen too
 

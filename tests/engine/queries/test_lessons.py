@@ -18,11 +18,11 @@ from storewise.core.progress import Silent
 from storewise.data.privacy import Pseudonyms
 from storewise.data.schema import EVENTS, PRODUCTS, ShopTables
 from storewise.data.stores import Store
-from storewise.engine.episodes import episodes_of
 from storewise.engine.history import History
 from storewise.engine.published import point_to
+from storewise.engine.queries.episodes import episodes_of
+from storewise.engine.queries.lessons import SearchChoice, choose_blend
 from storewise.engine.search import Query, payload, search
-from storewise.engine.search_lessons import SearchChoice, choose_blend
 from storewise.engine.serving.catalogue import Catalogue
 from storewise.engine.serving.search_index import searcher_of
 from storewise.recommend.search.learned import PRIORS, TERMS

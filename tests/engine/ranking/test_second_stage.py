@@ -19,9 +19,9 @@ from storewise.core.progress import Silent
 from storewise.data.privacy import Pseudonyms
 from storewise.data.schema import CUSTOMERS
 from storewise.data.stores import Store
-from storewise.engine import choose_ranker
 from storewise.engine.pipeline import Policy, Use
 from storewise.engine.published import ARTIFACTS, point_to
+from storewise.engine.ranking import choose
 from storewise.engine.recommend import Answer, Ask, Recommender
 from storewise.engine.recommend.deadline import Deadline
 from storewise.engine.registry import registry
@@ -216,7 +216,7 @@ def test_training_keeps_a_ranker_that_is_not_better_as_a_shadow(
     ranked_shop: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     by_chance = Interval(0.003, -0.001, 0.007)
-    monkeypatch.setattr(choose_ranker, "paired_difference", lambda *args, **options: by_chance)
+    monkeypatch.setattr(choose, "paired_difference", lambda *args, **options: by_chance)
     unsure = SHOP.model_copy(update={"rank": RANK.model_copy(update={"use": "auto"})})
     with Store.open(ranked_shop) as store:
         manifest = train(

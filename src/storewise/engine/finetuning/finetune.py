@@ -13,10 +13,10 @@ import numpy as np
 from storewise.core.errors import ConfigError
 from storewise.core.progress import Progress
 from storewise.data.dataset import Dataset
-from storewise.engine.clicks import Clicks, query_clicks
 from storewise.engine.cold import texts_of
+from storewise.engine.finetuning.lessons import FinetuneConfig, lesson_of
 from storewise.engine.history import read_history
-from storewise.engine.lessons import FinetuneConfig, lesson_of
+from storewise.engine.queries.clicks import Clicks, query_clicks
 from storewise.understand.finetune import folder as folders
 from storewise.understand.finetune.loop import Outcome, fit
 from storewise.understand.finetune.methods import adapt

@@ -20,9 +20,9 @@ from storewise.core.progress import Progress
 from storewise.core.registry import Registry
 from storewise.core.rng import spawn
 from storewise.data.stores.vectors import VectorCache
-from storewise.engine.columns import Column, read_column
-from storewise.engine.kept_labels import ANSWERS, GIVEN, NAME, PREDICTED, given_before, text_keys
-from storewise.engine.label_blocks import make_views
+from storewise.engine.labelling.blocks import make_views
+from storewise.engine.labelling.columns import Column, read_column
+from storewise.engine.labelling.kept import ANSWERS, GIVEN, NAME, PREDICTED, given_before, text_keys
 from storewise.metrics import intervals
 from storewise.metrics.intervals import Interval
 from storewise.understand.labels import active

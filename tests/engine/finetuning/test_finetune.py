@@ -12,11 +12,11 @@ import pytest
 from storewise.core.errors import ConfigError, DataError
 from storewise.core.progress import Silent
 from storewise.data.schema import EVENTS, PRODUCTS
-from storewise.engine.clicks import query_clicks
-from storewise.engine.finetune import check_name, finetune
+from storewise.engine.finetuning.finetune import check_name, finetune
+from storewise.engine.finetuning.lessons import FinetuneConfig, behaviour_pairs, lesson_of
+from storewise.engine.finetuning.query_score import query_border
 from storewise.engine.history import History, read_history
-from storewise.engine.lessons import FinetuneConfig, behaviour_pairs, lesson_of
-from storewise.engine.query_score import query_border
+from storewise.engine.queries.clicks import query_clicks
 from storewise.testing import small_shop, tiny_bert
 from storewise.understand.finetune.contrastive import Contrastive, ContrastiveConfig
 from storewise.understand.finetune.folder import read_facts

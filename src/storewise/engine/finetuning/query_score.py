@@ -11,7 +11,7 @@ import numpy.typing as npt
 from scipy import sparse
 
 from storewise.core.rng import spawn
-from storewise.engine.clicks import Clicks
+from storewise.engine.queries.clicks import Clicks
 from storewise.metrics import ranking
 from storewise.metrics.intervals import mean, paired_difference
 from storewise.understand.finetune.tower import Tower

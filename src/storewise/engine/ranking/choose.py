@@ -17,9 +17,9 @@ from storewise.core.rng import derive_seed
 from storewise.data.dataset import Dataset
 from storewise.engine import measure
 from storewise.engine.history import History
-from storewise.engine.pareto import pareto, places_of, products_of
 from storewise.engine.pipeline import Pipeline
-from storewise.engine.second_stage import DAY_S, Prepare, Refit, Replay, train_ranker
+from storewise.engine.ranking.pareto import pareto, places_of, products_of
+from storewise.engine.ranking.second_stage import DAY_S, Prepare, Refit, Replay, train_ranker
 from storewise.engine.serving.second_stage import ranker_artifact
 from storewise.engine.validation import METRICS, Row, Validation
 from storewise.metrics import ranking

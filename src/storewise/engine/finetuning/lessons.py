@@ -15,11 +15,11 @@ from storewise.core.config import Config
 from storewise.core.errors import DataError
 from storewise.data.dataset import Dataset
 from storewise.data.interactions import DAY_S, Interactions
-from storewise.engine.clicks import Clicks
 from storewise.engine.cold import ColdWindow, texts_of
-from storewise.engine.finetune_scores import Score, cold_score, held_out, validation_window
+from storewise.engine.finetuning.query_score import QueryScore, query_border
+from storewise.engine.finetuning.scores import Score, cold_score, held_out, validation_window
 from storewise.engine.history import History
-from storewise.engine.query_score import QueryScore, query_border
+from storewise.engine.queries.clicks import Clicks
 from storewise.understand.finetune import pairs
 from storewise.understand.finetune.contrastive import Contrastive, ContrastiveConfig
 from storewise.understand.finetune.loop import LoopConfig
