@@ -18,7 +18,8 @@ from storewise.engine.recommend import Ask
 from storewise.engine.recommend.answer import Item
 from storewise.engine.recommend.personal import PENDING
 from storewise.engine.registry import registry
-from storewise.engine.serving.explorer import Explorer
+from storewise.engine.serving.arms import NAMES
+from storewise.engine.serving.explorer import Explorer, Features
 from storewise.engine.serving.relearn import Relearn
 from storewise.engine.serving.service import Service, load_manifest
 from storewise.engine.stages import ExploreConfig
@@ -56,6 +57,7 @@ def serve(store: Store, explorer: Explorer, n: int = 700, *, seed: int = 0) -> N
                 "position": place,
                 "p_purchase": item.p_purchase,
                 "propensity": item.propensity,
+                **({"features": item.features} if item.features else {}),
             }
             for place, item in enumerate(made)
         ]
@@ -163,6 +165,78 @@ def test_every_policy_learns_and_serves_what_it_learned(folder: Path, name: str)
 
 def test_every_policy_was_tried() -> None:
     assert len(POLICIES) == 11
+
+
+LIKED = NAMES.index("category_share")
+
+
+def by_taste(shopper: str) -> Features:
+    """A shopper of ``WRONG``'s kind, or of ``BETTER``'s."""
+
+    def features(products: np.ndarray, values: np.ndarray) -> np.ndarray:
+        found = np.zeros((len(products), len(NAMES)))
+        found[:, LIKED] = products == INDEX[shopper]
+        return found
+
+    return features
+
+
+@pytest.mark.parametrize("name", ["explore.linucb.v1", "explore.linear_thompson.v1"])
+def test_a_contextual_policy_learns_what_is_liked_by_whom(tmp_path: Path, name: str) -> None:
+    section = ExploreConfig(use=name, places=1, config={"shared": True, "epsilon": 0.2})
+    fresh = Explorer.of(pipeline(section), registry())
+    assert fresh is not None
+    rng, decisions, events = np.random.default_rng(4), [], []
+    names = {arm: name for name, arm in INDEX.items()}
+    for number in range(400):
+        at, session, taste = AT + timedelta(minutes=5 * number), f"s{number}", (WRONG, BETTER)[number % 2]
+        last = fresh(items(), 3, rng, by_taste(taste))[2]
+        row = {"product_id": names[last.product], "position": 0, "propensity": last.propensity,
+               "features": last.features}  # fmt: skip
+        decisions.append({"decision_id": f"d{number}", "at": at, "session_id": session, "slot": "home",
+                          "step": "full", "items": [row]})  # fmt: skip
+        if rng.random() < (0.4 if names[last.product] == taste else 0.02):
+            events.append({"event_id": f"o{number}", "at": at + timedelta(seconds=9), "customer_id": None,
+                           "session_id": session, "product_id": names[last.product], "kind": "click"})  # fmt: skip
+    with small_shop.open_store(tmp_path) as store:
+        store.log_decisions(decisions)
+        store.append_events(events)
+        taught = learned(store, section)
+    for taste in (WRONG, BETTER):
+        shown = [names[taught(items(), 3, rng, by_taste(taste))[2].product] for _ in range(200)]
+        assert shown.count(taste) > 160, taste  # a tenth of a fifth goes astray by epsilon
+
+
+def test_decisions_without_features_teach_contextual_policies_nothing(tmp_path: Path) -> None:
+    rows = [{"product_id": "p12", "position": 0, "propensity": 0.5}]
+    seen = [{**rows[0], "features": [0.5] * len(NAMES)}]
+    other = [{**rows[0], "features": [0.5] * (len(NAMES) + 1)}]  # of a version with other features
+    section = ExploreConfig(use="explore.linucb.v1", places=1)
+    with small_shop.open_store(tmp_path) as store:
+        store.log_decisions([
+            {"decision_id": f"d{at}", "at": AT + timedelta(hours=40 * at), "session_id": "s", "slot": "home",
+             "step": "full", "items": one} for at, one in enumerate((rows, seen, other, rows))
+        ])  # fmt: skip
+        found = explored.read_places(store, section)
+    contextual, plain = (found.logged(INDEX, contextual=yes) for yes in (True, False))
+    assert contextual.arms.ravel().tolist() == [-1, INDEX["p12"], -1]
+    assert plain.arms.ravel().tolist() == [INDEX["p12"]] * 3
+    assert contextual.features[1, 0].tolist() == [0.5] * len(NAMES)
+
+
+def test_a_state_of_other_features_is_not_restored(folder: Path) -> None:
+    section = ExploreConfig(use="explore.linucb.v1", places=1)
+    with Store.open(folder) as store:
+        made = explored.learn(store, pipeline(section), registry(), INDEX, {}, until=None, progress=Silent())
+    found = made[explored.ROLE]
+    key = explored.key_of(section)
+    about = {key: {**found.facts["policies"][key], "features": ["another"]}}
+    other = replace(found, facts={**found.facts, "policies": about})
+    kept, fresh = (Explorer.of(pipeline(section), registry(), one) for one in (found, other))
+    assert kept is not None
+    assert fresh is not None
+    assert kept.policy.updates > 0
+    assert fresh.policy.updates == 0
 
 
 def test_lists_that_did_not_explore_teach_by_their_last_places(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from storewise.core.clock import fixed_clock
 from storewise.engine.pipeline import Pipeline
 from storewise.engine.recommend import Ask, Recommender
 from storewise.engine.registry import registry
+from storewise.engine.serving.arms import NAMES
 from storewise.engine.serving.explorer import Explorer
 from storewise.engine.serving.service import Service, decision_row
 from storewise.engine.stages import ExploreConfig
@@ -55,6 +56,22 @@ def test_the_head_stays_and_the_tail_has_exact_propensities(service: Service) ->
     product, count = tails.most_common(1)[0]
     p = told[product]
     assert abs(count / 300 - p) < 5 * np.sqrt(p * (1 - p) / 300) + 0.02
+
+
+def test_the_log_keeps_what_the_policy_could_see(service: Service) -> None:
+    name = service.shoppers.customer("c000")
+    known, nobody = (exploring(service)(Ask(who, n=6)) for who in (name, None))
+    rows = decision_row(known)["items"]
+    assert ["features" in row for row in rows] == [False] * 4 + [True] * 2
+    arms, products = known.snapshot.arms, np.array([known.items[4].product])
+    history = known.snapshot.histories.histories([known.snapshot.customer_index[name]])
+    features = dict(zip(NAMES, rows[4]["features"], strict=True))
+    mine = dict(zip(NAMES, arms(products, np.array([0.05]), history)[0], strict=True))
+    for part in ("price", "price_gap", "category_share", "likeness", "bought", "known"):
+        assert features[part] == pytest.approx(mine[part]), part
+    assert features["known"] > 0
+    strange = [dict(zip(NAMES, item.features, strict=True)) for item in nobody.items[4:]]
+    assert all(one["known"] == one["category_share"] == one["bought"] == 0 for one in strange)
 
 
 def test_the_same_shopper_has_the_same_list_all_day(service: Service) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
@@ -17,9 +17,10 @@ from storewise.core.registry import Registry
 from storewise.data.stores import Store
 from storewise.engine.experiment.variants import effective
 from storewise.engine.pipeline import Pipeline
+from storewise.engine.serving.arms import NAMES
 from storewise.engine.shown import Floats, Shown, credit, decisions_of
 from storewise.engine.stages import ExploreConfig
-from storewise.explore.base import Policy
+from storewise.explore.base import EMPTY, Logged, Policy
 
 ROLE, SEPARATOR = "explore", "__"
 PRIOR_RATE, PRIOR_LOOKS = 0.05, 20.0  # of an explored place, before the log says more
@@ -28,12 +29,21 @@ PRIOR_RATE, PRIOR_LOOKS = 0.05, 20.0  # of an explored place, before the log say
 @dataclass(frozen=True)
 class Places:
     """The explored places of n decisions, at most k each: ``shown`` (products "" where there was none), and
-    ``chances`` (n, k), the ranker's chances of a purchase, NaN unknown. ``young``: decisions left out because
-    their outcome is not known yet."""
+    ``chances`` (n, k), the ranker's chances of a purchase, NaN unknown. ``features`` (n, k, d), what the policy saw,
+    NaN where the log has none. ``young``: decisions left out because their outcome is not known yet."""
 
     shown: Shown
     chances: Floats
+    features: Floats
     young: int
+
+    def logged(self, index: Mapping[str, int], *, contextual: bool) -> Logged:
+        """What a policy learns from; for a contextual one places without features are empty."""
+        log = self.shown.logged(index)
+        if not contextual:
+            return log
+        seen = ~np.isnan(self.features).any(axis=2)
+        return replace(log, arms=np.where(seen, log.arms, EMPTY), features=np.nan_to_num(self.features))
 
 
 def learn(
@@ -79,7 +89,8 @@ def read_places(store: Store, section: ExploreConfig, *, until: datetime | None 
     last ``places``, of all slots. Decisions less than ``hours`` before ``until`` (None: before the log's end) wait."""
     end = until if until is not None else _end(store)
     if end is None:
-        return Places(_shown([], [], section.places, np.zeros((0, 0))), np.zeros((0, section.places)), 0)
+        nothing = np.zeros((0, section.places))
+        return Places(_shown([], [], section.places, np.zeros((0, 0))), nothing, nothing[..., None], 0)
     window = timedelta(hours=section.hours)
     since = end - timedelta(days=section.days)
     everything = decisions_of(store, None, since, until)
@@ -90,10 +101,13 @@ def read_places(store: Store, section: ExploreConfig, *, until: datetime | None 
     rewards = credit(store, everything, products, section.reward, window, until)
     places = _shown(ripe, rows, section.places, rewards)
     chances = np.full(places.rewards.shape, np.nan)
+    features = np.full((*places.rewards.shape, len(NAMES)), np.nan)
     for row, one in enumerate(ripe):
         for place, item in enumerate(_explored(one["items"], section.places)):
             chances[row, place] = np.nan if (p := item.get("p_purchase")) is None else float(p)
-    return Places(places, chances, len(everything) - len(ripe))
+            if len(told := item.get("features", ())) == len(NAMES):
+                features[row, place] = told
+    return Places(places, chances, features, len(everything) - len(ripe))
 
 
 def _learn_one(
@@ -102,7 +116,7 @@ def _learn_one(
     policy = registry.create(str(section.use), section.config)
     assert isinstance(policy, Policy), "the pipeline names policies only"
     found = read_places(store, section, until=until)
-    log = found.shown.logged(index)
+    log = found.logged(index, contextual=policy.contextual)
     days = [one["at"].date() for one in found.shown.decisions]
     for _, rows in groupby(range(len(log)), key=days.__getitem__):
         policy.warm_start(log.part(np.fromiter(rows, np.int64)), trust=section.trust)
@@ -111,6 +125,7 @@ def _learn_one(
     looks, rewards = int(there.sum()), float(log.rewards[there].sum())
     about = {
         "component": section.use,
+        "features": list(NAMES),
         "section": section.model_dump(mode="json"),
         "decisions": len(log),
         "young": found.young,
@@ -129,8 +144,10 @@ def _end(store: Store) -> datetime | None:
 
 
 def _explored(items: list[dict[str, Any]], places: int) -> list[dict[str, Any]]:
-    """From the first place with a propensity below 1; the last places where there is none."""
-    below = (at for at, item in enumerate(items) if (item.get("propensity") or 1.0) < 1.0)
+    """From the first place that a policy chose; the last places where the log shows none."""
+    below = (
+        at for at, item in enumerate(items) if "features" in item or (item.get("propensity") or 1.0) < 1.0
+    )
     first = next(below, max(len(items) - places, 0))
     return items[first : first + places]
 

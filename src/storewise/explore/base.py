@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -186,7 +186,10 @@ class Policy(Component[ConfigT]):
 
     A fresh policy decides from its prior; arms that it has never met are normal. The order within a batch does
     not matter, and a restored policy decides exactly as the stored one with the same generator.
+    ``contextual``: it reads features, and learns nothing from decisions without them.
     """
+
+    contextual: ClassVar[bool] = False
 
     @abstractmethod
     def order(self, context: Context) -> Order:

@@ -32,6 +32,8 @@ class Linear(Policy[ConfigT]):
     """With A = λ I + Σ x xᵀ and b = Σ r x (by arm, or over all): θ = A⁻¹ b, and the score of x has variance
     xᵀ A⁻¹ x in units of the noise. What fades or leaves the window is A - λ I and b, never the prior."""
 
+    contextual = True
+
     def __init__(self, config: ConfigT | None = None) -> None:
         super().__init__(config)
         self._memory: Memory | None = None

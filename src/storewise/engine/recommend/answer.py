@@ -47,7 +47,8 @@ class Ask:
 class Item:
     """One place of the list; ``source`` is the component or the rung that put it there. ``p_purchase``: calibrated
     chance of a purchase within the ranker's window, NaN unknown. ``moves``: the rules that moved it. ``propensity``:
-    the exact chance that it stands here; below 1 where the place explores."""
+    the exact chance that it stands here; below 1 where the place explores. ``features``: what the policy could see
+    of it, empty where no policy chose."""
 
     product: int
     score: float
@@ -56,6 +57,7 @@ class Item:
     p_purchase: float = float("nan")
     moves: tuple[Move, ...] = ()
     propensity: float = 1.0
+    features: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

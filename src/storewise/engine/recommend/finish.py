@@ -61,7 +61,9 @@ def _moved(items: list[Item], found: Reranked) -> list[Item]:
     return [replace(by_product[product], moves=moves) for product, moves in pairs]
 
 
-def explore(snapshot: Snapshot, ask: Ask, draft: Draft, items: list[Item], n: int, day: str) -> list[Item]:
+def explore(
+    snapshot: Snapshot, ask: Ask, shopper: Shopper | None, draft: Draft, items: list[Item], n: int, day: str
+) -> list[Item]:
     """The last places by the pipeline's policy, each item with its exact propensity; nothing changes without one."""
     if snapshot.explorer is None or not items:
         return items[:n]
@@ -69,7 +71,10 @@ def explore(snapshot: Snapshot, ask: Ask, draft: Draft, items: list[Item], n: in
     who = ask.customer or ask.session or "nobody"
     rng = spawn(int(snapshot.manifest.facts.get("seed", 0)), "explore", who, ask.slot, day)
     try:
-        return snapshot.explorer(items, n, rng)
+        history = shopper.history if shopper is not None else None
+        return snapshot.explorer(
+            items, n, rng, lambda products, values: snapshot.arms(products, values, history)
+        )
     except Exception:
         log.exception("exploring failed", snapshot=snapshot.id)
         draft.notes.append("exploring failed")

@@ -110,7 +110,7 @@ class Recommender:
             made.fill(draft.pool(n, rerank=longer), wanted)
         fill(snapshot, ask, shopper, wanted, draft)
         items = rerank(snapshot, ask, shopper, draft, n, deadline)
-        return explore(snapshot, ask, draft, items, n, day), made
+        return explore(snapshot, ask, shopper, draft, items, n, day), made
 
     def _shopper(self, snapshot: Snapshot, ask: Ask, now: float, draft: Draft) -> Shopper | None:
         """What is known of the shopper up to now, or None when it may not be used."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,12 +13,21 @@ from storewise.core.artifact import Artifact
 from storewise.core.registry import Registry
 from storewise.engine.explored import PRIOR_RATE, state_of
 from storewise.engine.pipeline import Pipeline
+from storewise.engine.serving.arms import NAMES
+from storewise.explore.base import Policy
 from storewise.explore.slate_thompson import LEAST
 
 if TYPE_CHECKING:
     from storewise.engine.recommend.answer import Item
 
 Floats = npt.NDArray[np.float64]
+Features = Callable[[npt.NDArray[np.int64], Floats], Floats]
+"""Candidates (m,), best first, and their prior means (m,) → features (m, d)."""
+
+
+def unseen(products: npt.NDArray[np.int64], values: Floats) -> Floats:
+    """Features where nothing is known of shopper or products: zeros."""
+    return np.zeros((len(products), len(NAMES)))
 
 
 @dataclass(frozen=True)
@@ -30,7 +39,7 @@ class Explorer:
     The policy is only read while serving, so threads may share it.
     """
 
-    policy: Any
+    policy: Policy[Any]
     places: int
     name: str
     pool: int = 50
@@ -45,28 +54,38 @@ class Explorer:
         if section.use is None:
             return None
         policy = registry.create(section.use, section.config)
+        assert isinstance(policy, Policy), "the pipeline names policies only"
         found = cls(policy, section.places, section.use, section.pool, section.strength)
         if (kept := state_of(learned, section)) is None:
             return found
         state, facts = kept
+        if policy.contextual and facts.get("features") != list(NAMES):
+            return found  # learned from features that are no more: the next training run learns anew
         policy.restore(state)
         return replace(found, scale=float(facts["scale"]), rate=float(facts["rate"]))
 
-    def __call__(self, items: Sequence[Item], n: int, rng: np.random.Generator) -> list[Item]:
-        """The list of n. An unknown chance of a purchase counts as the least known one of the list."""
+    def __call__(
+        self, items: Sequence[Item], n: int, rng: np.random.Generator, features: Features = unseen
+    ) -> list[Item]:
+        """The list of n. An unknown chance of a purchase counts as the least known one of the list. Explored items
+        keep the features that the policy saw, for the log."""
         from storewise.explore.tail import explore_tail
 
         values = self.values(np.array([item.p_purchase for item in items], np.float64))
+        products = np.array([item.product for item in items], np.int64)
+        seen = features(products, values)
         tail = explore_tail(
-            self.policy, [item.product for item in items], values=values,
+            self.policy, products, values=values, features=seen,
             deviations=np.sqrt(values * (1.0 - values) / (self.strength + 1.0)), n=n,
             places=min(self.places, n), pool=self.pool, rng=rng,
         )  # fmt: skip
-        by_product = {item.product: item for item in items}
-        return [
-            replace(by_product[int(product)], propensity=float(p))
-            for product, p in zip(tail.items, tail.propensities, strict=True)
-        ]
+        row = {item.product: at for at, item in enumerate(items)}
+        found = []
+        for product, p, chosen in zip(tail.items, tail.propensities, tail.explored, strict=True):
+            at = row[int(product)]
+            told = tuple(seen[at].tolist()) if chosen else ()
+            found.append(replace(items[at], propensity=float(p), features=told))
+        return found
 
     def values(self, chances: Floats) -> Floats:
         """(m,) prior means of a reward from the ranker's chances (m,), NaN unknown."""

@@ -293,6 +293,7 @@ def decision_row(answer: Answer) -> dict[str, Any]:
                 "propensity": item.propensity,
                 "source": item.source,
                 "reason": item.reason.kind,
+                **({"features": item.features} if item.features else {}),
             }
             for position, item in enumerate(answer.items)
         ],

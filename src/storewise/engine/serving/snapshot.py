@@ -28,6 +28,7 @@ from storewise.engine.predictions.learned import ROLE as PREDICT
 from storewise.engine.predictions.learned import Predictions
 from storewise.engine.published import ARTIFACTS, Manifest
 from storewise.engine.registry import registry as all_components
+from storewise.engine.serving.arms import Arms
 from storewise.engine.serving.catalogue import Catalogue
 from storewise.engine.serving.content import Content
 from storewise.engine.serving.customers import CustomerFacts
@@ -108,6 +109,11 @@ class Snapshot:
     def exposure_days(self) -> float:
         """How far back frequency caps look, 0 without one."""
         return max((float(getattr(one.config, "days", 0.0)) for one in self.rerankers), default=0.0)
+
+    @cached_property
+    def arms(self) -> Arms:
+        """What exploring policies see of products."""
+        return Arms.of(self.catalogue, None if self.content is None else self.content.vectors)
 
     @cached_property
     def variants(self) -> Mapping[str, Snapshot]:
