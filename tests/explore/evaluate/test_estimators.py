@@ -197,7 +197,10 @@ def test_one_action_and_one_row():
 
 
 def test_against_obp():
-    ope = pytest.importorskip("obp.ope", reason="obp is not installed (pip install --no-deps obp)")
+    ope = pytest.importorskip(
+        "obp.ope",
+        reason="obp needs an older Python: pip install --no-deps --ignore-requires-python obp==0.5.7 pandas seaborn matplotlib",
+    )
     log, target = simulated(1_000)
     e = evidence(log, target)
     dist = target.table[target.rows][:, :, None]
