@@ -37,7 +37,7 @@ EASE, IALS = "retrieve.ease.v1", "retrieve.ials.v1"
 CONTENT, GRAPH = "retrieve.content.v1", "retrieve.graph_filter.v1"
 
 SHARES = {
-    KNN: 0.36, IALS: 0.24, EASE: 0.18, USER_KNN: 0.12, CONTENT: 0.06, REPEAT: 0.03, POPULAR: 0.03,
+    KNN: 0.3, IALS: 0.3, EASE: 0.18, USER_KNN: 0.12, CONTENT: 0.06, REPEAT: 0.03, POPULAR: 0.03,
     GRAPH: 0.15, SASREC: 0.9, TWO_TOWER: 0.3,
 }  # fmt: skip
 """Parts of the time for trying; another retriever gets 0.12, fusing what is left."""
@@ -88,7 +88,8 @@ class Selection:
                 model = registry.create(name, config)
                 assert isinstance(model, Retriever)
                 if isinstance(model, Fusion):
-                    model.take([train(part.use, dict(part.config)) for part in model.config.members])
+                    parts = [train(part.use, dict(part.config)) for part in model.config.members]
+                    model.take(parts, dataset)
                 elif isinstance(model, Neural) and may_continue and name in self.trained:
                     model = continued(self.trained[name], model, dataset, seed, progress)
                 else:
@@ -125,13 +126,11 @@ def select(
     registry = Registry(COMPONENTS, plugins=True)
     shop = Workshop(train, judge, registry, seed, progress or Silent())
     singles = [name for name in names if name != FUSION] or [KNN, POPULAR]
-    shares = _shares(singles)
-    choices = []
-    for name in singles:
-        if name == EASE and candidates is None and ease_seconds(train) > shares[name] * budget_s:
-            why += f" EASE was left out: one try takes about {ease_seconds(train):.0f} s."
-            continue
-        choices.append(tune(name, shop, budget_s=shares[name] * budget_s))
+    if candidates is None and EASE in singles and ease_seconds(train) > _shares(singles)[EASE] * budget_s:
+        why += f" EASE was left out: one try takes about {ease_seconds(train):.0f} s."
+        singles.remove(EASE)
+    shares = _shares(singles)  # of what is tried: the others have the time of what is left out
+    choices = [tune(name, shop, budget_s=shares[name] * budget_s) for name in singles]
     if FUSION in names and len(choices) > 1:
         left = budget_s - (time.perf_counter() - started)
         fused, gain = fuse(choices, shop, budget_s=max(left, 0.1 * budget_s))
@@ -174,7 +173,8 @@ def fuse(
     with step(shop.progress, "fusing"):
         # Popularity and the like may help little by little; what is hopeless alone and costly is left out.
         members = [shop.trained[choice.name] for choice in choices]
-        pool = Pool.of(members, shop.judge, depth=FusionConfig().depth)
+        popularity = shop.dataset.interactions.popularity
+        pool = Pool.of(members, shop.judge, popularity=popularity, depth=FusionConfig().depth)
         weights = learn(pool)
         if np.count_nonzero(weights) < 2:
             return None, None
@@ -184,12 +184,12 @@ def fuse(
         gain = paired_difference(each, alone, seed=derive_seed(shop.seed, "fusion") % 2**32)
     parts = tuple(
         Member(use=choice.name, config=choice.config.model_dump(), weight=round(float(weight), 4))
-        for choice, weight in zip(choices, weights, strict=True)
+        for choice, weight in zip(choices, weights[: len(choices)], strict=True)
         if weight > 0
     )
-    config = FusionConfig(members=parts)
+    config = FusionConfig(members=parts, rarity=round(float(weights[-1]), 4))
     model = Fusion(config)
-    model.take([shop.trained[part.use] for part in parts])
+    model.take([shop.trained[part.use] for part in parts], shop.dataset)
     shop.trained[FUSION] = model
     return Choice(FUSION, config, float(np.nanmean(each)), 1, time.perf_counter() - started), gain
 
