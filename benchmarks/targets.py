@@ -109,8 +109,9 @@ QUALITY = (
         (
             Goal("recall@20", 0.188, ".1763"),
             Goal("ndcg@20", 0.125, ".1145"),
+            Goal("ndcg@20", 0.0, section="held-out products, above the best single retriever"),
         ),
-        minutes=12.0,
+        minutes=25.0,
     ),
     Quality(
         "attributes-icecat",

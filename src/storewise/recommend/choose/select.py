@@ -41,6 +41,8 @@ SHARES = {
     GRAPH: 0.15, SASREC: 0.9, TWO_TOWER: 0.3,
 }  # fmt: skip
 """Parts of the time for trying; another retriever gets 0.12, fusing what is left."""
+EASE_TRIES = 2
+"""EASE is left out where its share of the time holds fewer tries."""
 
 FEW_SHOPPERS, FEW_EVENTS = 30, 300
 """Below these nothing but popularity is tried."""
@@ -126,7 +128,8 @@ def select(
     registry = Registry(COMPONENTS, plugins=True)
     shop = Workshop(train, judge, registry, seed, progress or Silent())
     singles = [name for name in names if name != FUSION] or [KNN, POPULAR]
-    if candidates is None and EASE in singles and ease_seconds(train) > _shares(singles)[EASE] * budget_s:
+    dear = EASE_TRIES * ease_seconds(train)
+    if candidates is None and EASE in singles and dear > _shares(singles)[EASE] * budget_s:
         why += f" EASE was left out: one try takes about {ease_seconds(train):.0f} s."
         singles.remove(EASE)
     shares = _shares(singles)  # of what is tried: the others have the time of what is left out
@@ -199,7 +202,7 @@ def ease_seconds(train: Dataset) -> float:
     from storewise.recommend.retrieve.ease import EaseConfig
 
     n = train.n_products
-    return 3e-11 * n**3 if n <= EaseConfig().exact_limit else 3e-3 * n
+    return 3e-11 * n**3 if n <= EaseConfig().exact_limit else 2e-3 * n
 
 
 def _shares(names: Sequence[str]) -> dict[str, float]:
