@@ -175,6 +175,22 @@ def two_tower(trial: Trial, dataset: Dataset) -> Values:
     } | found | NETWORK  # fmt: skip
 
 
+def lightgcn(trial: Trial, dataset: Dataset) -> Values:
+    shoppers = int(np.clip(dataset.n_customers // STEPS, 64, 2_048))
+    return {
+        "embedding_size": trial.suggest_categorical("embedding_size", [64, 128]),
+        "layers": trial.suggest_int("layers", 1, 3),
+        "temperature": trial.suggest_float("temperature", 0.05, 0.3, log=True),
+        "learning_rate": trial.suggest_float("learning_rate", 1e-3, 1e-2, log=True),
+        "negative_power": trial.suggest_float("negative_power", 0.0, 1.0),
+        "negatives": min(4_096, dataset.n_products),
+        "batch_size": shoppers,
+        "patience": 6,
+    } | _window(trial, dataset)
+
+
+STEPS = 4
+"""An epoch of LightGCN is so many steps at least, each of which propagates over the whole graph."""
 NETWORK: Values = {"batch_size": 128, "patience": 6}
 """Of every network's trials."""
 
@@ -190,6 +206,7 @@ SPACES: Mapping[str, Callable[[Trial, Dataset], Values]] = {
     "retrieve.graph_filter.v1": graph_filter,
     "retrieve.sasrec.v1": sasrec,
     "retrieve.gru4rec.v1": gru4rec,
+    "retrieve.lightgcn.v1": lightgcn,
     "retrieve.two_tower.v1": two_tower,
 }
 
@@ -239,6 +256,10 @@ STARTS: Mapping[str, tuple[Values, ...]] = {
     ),
     "retrieve.sasrec.v1": ({"embedding_size": 64, "dropout": 0.5, "learning_rate": 2e-3},),
     "retrieve.gru4rec.v1": ({"embedding_size": 64, "dropout": 0.4, "learning_rate": 2e-3},),
+    "retrieve.lightgcn.v1": (
+        {"embedding_size": 64, "layers": 2, "temperature": 0.15, "learning_rate": 5e-3, "negative_power": 0.5,
+         "window_days": 0},
+    ),
     "retrieve.two_tower.v1": (
         {"embedding_size": 64, "temperature": 0.1, "learning_rate": 1e-3, "decay": 0.2, "id_dropout": 0.2},
     ),

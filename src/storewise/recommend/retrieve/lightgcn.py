@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -178,8 +179,13 @@ class Propagation:
 
 
 def _csr(x: sparse.csr_matrix, step: Step) -> Any:
-    parts = (x.indptr.astype(np.int64), x.indices.astype(np.int64), x.data.astype(np.float32))
-    return step.torch.sparse_csr_tensor(*(step.tensor(part) for part in parts), size=x.shape)
+    parts = [
+        step.tensor(part.astype(kind))
+        for part, kind in zip((x.indptr, x.indices, x.data), (np.int64, np.int64, np.float32), strict=True)
+    ]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # "beta state"
+        return step.torch.sparse_csr_tensor(*parts, size=x.shape, check_invariants=False)
 
 
 def _root(counts: npt.NDArray[Any]) -> Floats:
