@@ -221,6 +221,7 @@ STARTS: Mapping[str, tuple[Values, ...]] = {
     ),
     "retrieve.ials.v1": (
         {"embedding_size": 256, "unobserved": 0.003, "regularization": 0.01, "epochs": 4, "window_days": 0},
+        {"embedding_size": 64, "unobserved": 0.1, "regularization": 0.03, "epochs": 4, "window_days": 0},
         {"embedding_size": 64, "unobserved": 0.01, "regularization": 0.01, "epochs": 8, "window_days": 0},
         {"embedding_size": 64, "unobserved": 0.1, "regularization": 0.003, "epochs": 8, "window_days": 60},
     ),
