@@ -114,6 +114,18 @@ QUALITY = (
         minutes=25.0,
     ),
     Quality(
+        "item-graphs",
+        "ml100k-ms",
+        "MovieLens 100K, per-item 75/25, graph models alone",
+        "ml-100k",
+        (
+            Goal("ndcg@10", None, model="retrieve.graph_filter.v1"),
+            Goal("ndcg@10", None, model="retrieve.lightgcn.v1"),
+        ),
+        minutes=6.0,
+        options={"models": "popular,graph_filter,lightgcn"},
+    ),
+    Quality(
         "attributes-icecat",
         "attributes",
         "Attributes from titles, electronics",
