@@ -22,7 +22,7 @@ from storewise.data.interactions import Interactions
 from storewise.metrics.intervals import Interval, paired_difference
 from storewise.recommend.choose.blend import Pool, cross_fitted, learn
 from storewise.recommend.choose.judge import Judge
-from storewise.recommend.choose.networks import SASREC, TWO_TOWER, continued, holds, networks_for
+from storewise.recommend.choose.networks import LIGHTGCN, SASREC, TWO_TOWER, continued, holds, networks_for
 from storewise.recommend.choose.spaces import has_clock
 from storewise.recommend.choose.task import Task
 from storewise.recommend.choose.tune import Choice, Workshop, tune
@@ -38,7 +38,7 @@ CONTENT, GRAPH = "retrieve.content.v1", "retrieve.graph_filter.v1"
 
 SHARES = {
     KNN: 0.3, IALS: 0.3, EASE: 0.18, USER_KNN: 0.12, CONTENT: 0.06, REPEAT: 0.03, POPULAR: 0.03,
-    GRAPH: 0.15, SASREC: 0.9, TWO_TOWER: 0.3,
+    GRAPH: 0.15, SASREC: 0.9, TWO_TOWER: 0.3, LIGHTGCN: 0.3,
 }  # fmt: skip
 """Parts of the time for trying; another retriever gets 0.12, fusing what is left."""
 EASE_TRIES = 2
@@ -157,7 +157,7 @@ def automatic(train: Dataset, validation: Task, budget_s: float = 0.0) -> tuple[
         return [POPULAR, *repeats, KNN, EASE, FUSION], why
     content = [] if train.content is None else [CONTENT]
     classic = [POPULAR, *repeats, KNN, IALS, EASE, GRAPH, USER_KNN, *content]
-    shares = {name: _shares([*classic, name])[name] * budget_s for name in (SASREC, TWO_TOWER)}
+    shares = {name: _shares([*classic, name])[name] * budget_s for name in (SASREC, TWO_TOWER, LIGHTGCN)}
     networks, why = networks_for(train, len(validation), shares) if budget_s > 0 else ([], "")
     return [*classic, *networks, FUSION], why
 

@@ -176,14 +176,14 @@ def two_tower(trial: Trial, dataset: Dataset) -> Values:
 
 
 def lightgcn(trial: Trial, dataset: Dataset) -> Values:
-    shoppers = int(np.clip(dataset.n_customers // STEPS, 64, 2_048))
+    shoppers = int(np.clip(dataset.n_customers // STEPS, 64, 1_024))
     return {
         "embedding_size": trial.suggest_categorical("embedding_size", [64, 128]),
         "layers": trial.suggest_int("layers", 1, 3),
         "temperature": trial.suggest_float("temperature", 0.05, 0.3, log=True),
         "learning_rate": trial.suggest_float("learning_rate", 1e-3, 1e-2, log=True),
         "negative_power": trial.suggest_float("negative_power", 0.0, 1.0),
-        "negatives": min(4_096, dataset.n_products),
+        "negatives": min(1_024, dataset.n_products),
         "batch_size": shoppers,
         "patience": 6,
     } | _window(trial, dataset)
@@ -258,7 +258,7 @@ STARTS: Mapping[str, tuple[Values, ...]] = {
     "retrieve.sasrec.v1": ({"embedding_size": 64, "dropout": 0.5, "learning_rate": 2e-3},),
     "retrieve.gru4rec.v1": ({"embedding_size": 64, "dropout": 0.4, "learning_rate": 2e-3},),
     "retrieve.lightgcn.v1": (
-        {"embedding_size": 64, "layers": 2, "temperature": 0.15, "learning_rate": 5e-3, "negative_power": 0.5,
+        {"embedding_size": 128, "layers": 3, "temperature": 0.1, "learning_rate": 1e-2, "negative_power": 0.5,
          "window_days": 0},
     ),
     "retrieve.two_tower.v1": (
