@@ -61,6 +61,19 @@ def test_local_column_is_ridge_regression_on_its_candidates():
         np.testing.assert_allclose(w[near, product], np.linalg.lstsq(a, b, rcond=None)[0], atol=1e-5)
 
 
+@pytest.mark.parametrize("activity", [0.0, 0.6])
+def test_local_from_customers_is_local_from_counts(activity, monkeypatch):
+    """Two ways to the same small systems: out of the Gram matrix, or out of the products' customers."""
+    data, config = shop(6), {"activity": activity, "exact_limit": 0, "candidates": 6}
+    counts = CoCounts(data.interactions)
+    rest, diagonal = counts.gram(activity=activity)
+    factor = counts.factor(activity)
+    np.testing.assert_allclose((factor @ factor.T).toarray(), rest.toarray() + np.diag(diagonal), rtol=1e-5)
+    short = trained(data, regularization=3, **config)
+    monkeypatch.setattr(CoCounts, "factor", lambda self, activity: None)
+    np.testing.assert_allclose(short, trained(data, regularization=3, **config), atol=2e-6)
+
+
 def test_target_power_divides_columns_by_popularity():
     data = shop(4)
     n = np.maximum(data.interactions.popularity, 1)

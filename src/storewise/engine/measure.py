@@ -18,7 +18,7 @@ from storewise.metrics.intervals import Interval
 from storewise.recommend.choose.task import Task
 from storewise.recommend.retrieve.base import Retriever
 
-BATCH = 512
+BATCH = 128
 BEYOND = ("novelty", "diversity")
 
 
@@ -53,7 +53,7 @@ def rank(
     start = 0
     for histories in (progress or Silent()).track(batches, label=label, total=len(batches)):
         scores = retriever.scores(histories)
-        if np.isnan(scores).any():
+        if np.isnan(scores.max(initial=-np.inf)):  # NaN wins every maximum
             raise StateError(
                 f"{label} scored NaN.", next_step="Train it again, or leave it out with --models."
             )

@@ -8,12 +8,12 @@ import pytest
 from storewise.core.component import same_state
 from storewise.data.dataset import Dataset
 from storewise.recommend.choose import networks
-from storewise.recommend.choose.networks import SASREC, TWO_TOWER, holds, networks_for
+from storewise.recommend.choose.networks import LIGHTGCN, SASREC, TWO_TOWER, holds, networks_for
 from storewise.recommend.choose.select import FUSION, select
 from storewise.recommend.choose.task import Task
 from storewise.testing.retriever import shop
 
-PLENTY = {SASREC: 1e9, TWO_TOWER: 1e9}
+PLENTY = {SASREC: 1e9, TWO_TOWER: 1e9, LIGHTGCN: 1e9}
 
 
 def many(*, ordered=True, content=True, events=30_000):
@@ -29,7 +29,8 @@ def many(*, ordered=True, content=True, events=30_000):
     ("facts", "shoppers", "shares", "wanted"),
     [
         ({}, 2_000, PLENTY, [SASREC, TWO_TOWER]),
-        ({"ordered": False}, 2_000, PLENTY, [TWO_TOWER]),
+        ({"ordered": False}, 2_000, PLENTY, [LIGHTGCN, TWO_TOWER]),
+        ({"ordered": False, "content": False}, 2_000, PLENTY, [LIGHTGCN]),
         ({"content": False}, 2_000, PLENTY, [SASREC]),
         ({"events": 5_000}, 2_000, PLENTY, []),
         ({}, 500, PLENTY, []),

@@ -13,9 +13,10 @@ from storewise.core.registry import Registry
 from storewise.core.rng import derive_seed, spawn
 from storewise.data.dataset import Dataset
 from storewise.metrics.intervals import Interval
-from storewise.recommend.choose.blend import Pool, cross_fitted, learn
+from storewise.recommend.choose.blend import SMALL, Pool, cross_fitted, learn, likeliest
 from storewise.recommend.choose.judge import Judge
 from storewise.recommend.choose.select import (
+    EASE,
     FUSION,
     IALS,
     KNN,
@@ -29,7 +30,7 @@ from storewise.recommend.choose.select import (
 from storewise.recommend.choose.task import Task
 from storewise.recommend.choose.tune import Choice, Workshop, tune
 from storewise.recommend.retrieve import COMPONENTS
-from storewise.recommend.retrieve.fusion import FLOOR, FusionConfig, Member, standardise
+from storewise.recommend.retrieve.fusion import FLOOR, Fusion, FusionConfig, Member, standardise
 from storewise.recommend.retrieve.item_knn import ItemKnnConfig
 from storewise.recommend.retrieve.popular import PopularConfig
 
@@ -182,6 +183,85 @@ def test_weights_find_the_members_that_carry_the_truth():
     singles = [np.mean(p.each(np.eye(3)[m])) for m in range(3)]
     assert np.mean(p.each(weights)) > max(singles) + 0.2
     assert abs(np.mean(cross_fitted(p, spawn(0, "x"))) - np.mean(p.each(weights))) < 0.05
+
+
+def test_the_likeliest_weights_have_no_better_neighbour():
+    """The optimum of the docstring's likelihood, by loops."""
+    p = pool(b=60, c=12)
+    relevant = p.task.relevant.toarray() > 0
+
+    def value(weights):
+        total = 0.0
+        for parts, wanted in zip(p.parts.astype(float), relevant, strict=True):
+            scores = parts @ weights
+            total += np.mean((scores - np.log(np.exp(scores).sum()))[wanted])
+        return total / len(relevant) - SMALL * weights @ weights
+
+    found = likeliest(p)  # up to its scale
+    best = max((found * scale for scale in np.geomspace(0.1, 40, 400)), key=value)
+    for place in range(3):
+        for change in (-0.05, 0.05):
+            other = best.copy()
+            other[place] = max(other[place] + change * best.max(), 0.0)
+            assert value(other) <= value(best) + 1e-4
+
+
+def test_nothing_to_learn_from_gives_even_weights():
+    p = pool(b=5, c=6)
+    empty = Task(p.task.histories, sparse.csr_matrix(p.task.relevant.shape), None, 5)
+    assert likeliest(Pool(p.parts, p.products, empty)).tolist() == [1.0, 1.0, 1.0]
+
+
+def test_rarity_is_learned_where_members_lean_to_what_is_common():
+    """One member says the truth plus what is common: taking that back gives the truth."""
+    rng = np.random.default_rng(0)
+    truth = rng.standard_normal((300, 40)).astype(np.float32)
+    counts = rng.integers(1, 500, 40)
+    common = np.log1p(counts).astype(np.float32)
+    best = np.argmax(truth, axis=1)
+    relevant = sparse.csr_matrix((np.ones(300), (np.arange(300), best)), shape=(300, 40))
+    parts = np.stack([truth + 0.8 * common, rng.standard_normal(truth.shape), truth * 0 - common], axis=2)
+    products = np.tile(np.arange(40, dtype=np.int32), (300, 1))
+    histories = Dataset.of([], [], n_customers=300, n_products=40).histories(np.arange(300))
+    p = Pool(parts.astype(np.float32), products, Task(histories, relevant, None, 5), rarity=True)
+    weights = learn(p)
+    assert weights[:2].sum() == pytest.approx(1)
+    assert weights[2] / weights[0] == pytest.approx(0.8, abs=0.15)
+    assert np.mean(p.each(weights)) > np.mean(p.each(np.eye(3)[0])) + 0.1
+
+
+def test_the_pool_knows_how_rare_a_product_is():
+    train, task = tastes(chance=0.3)
+    found = select(train, task, candidates=[POPULAR, KNN], budget_s=2, seed=1)
+    models = list(found.refit(train, seed=1).values())
+    judge = Judge(task, most=50, rng=np.random.default_rng(0))
+    counts = train.interactions.popularity
+    p = Pool.of(models, judge, popularity=counts)
+    assert (p.members, p.parts.shape[2]) == (2, 3)
+    there = p.products >= 0
+    np.testing.assert_allclose(p.parts[..., 2][there], -np.log1p(counts[p.products[there]]), rtol=1e-6)
+    np.testing.assert_array_equal(p.parts[..., :2], Pool.of(models, judge).parts)
+    weights = np.array([0.6, 0.4, 0.3])
+    members = tuple(Member(use=KNN, weight=weight) for weight in weights[:2])
+    whole = Fusion(FusionConfig(members=members, rarity=0.3))
+    whole.take(models, train)
+    np.testing.assert_allclose(np.mean(p.each(weights)), judge.value(whole), atol=0.01)
+
+
+def test_what_is_left_out_leaves_its_time_to_the_others(monkeypatch):
+    train, task = tastes(chance=0.4)
+    budgets = {}
+
+    def spent(name, shop, *, budget_s, most=60):
+        budgets[name] = budget_s
+        return tune(name, shop, budget_s=0.01, most=1)
+
+    monkeypatch.setattr(choosing, "tune", spent)
+    monkeypatch.setattr(choosing, "ease_seconds", lambda train: 1e9)
+    found = select(train, task, budget_s=10, seed=1)
+    assert EASE not in budgets
+    assert "EASE was left out" in found.reason
+    assert sum(budgets.values()) == pytest.approx(9.2)
 
 
 def test_the_pool_ranks_like_the_whole_catalogue():

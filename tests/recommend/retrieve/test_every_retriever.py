@@ -14,7 +14,7 @@ from storewise.testing.retriever import check_retriever, shop
 
 REGISTRY = Registry(COMPONENTS)
 SMALL = {"epochs": 4, "embedding_size": 8, "length": 12}
-NETWORKS = {f"retrieve.{name}.v1": SMALL for name in ("sasrec", "gru4rec", "two_tower")}
+NETWORKS = {f"retrieve.{name}.v1": SMALL for name in ("sasrec", "gru4rec", "two_tower", "lightgcn")}
 
 
 def make(name):
@@ -25,7 +25,7 @@ def make(name):
 
 
 def test_how_many_there_are():
-    assert len(REGISTRY.names("retrieve")) == 13
+    assert len(REGISTRY.names("retrieve")) == 14
 
 
 @pytest.mark.parametrize("name", REGISTRY.names("retrieve"))

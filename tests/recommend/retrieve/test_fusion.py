@@ -34,6 +34,28 @@ def test_the_weighted_sum():
     np.testing.assert_allclose(model.scores(histories), expected, rtol=1e-5, atol=1e-6)
 
 
+def test_rarity_takes_from_a_product_what_its_customers_are():
+    data = shop(1)
+    plain, rare = Fusion(CONFIG), Fusion(CONFIG.model_copy(update={"rarity": 0.25}))
+    plain.train(data, rng=np.random.default_rng(0))
+    rare.take(plain.members, data)
+    histories = data.histories(np.arange(20))
+    told = plain.scores(histories)
+    less = 0.25 * np.log(1 + np.array([len(set(data.interactions.customers[data.interactions.products == j]))
+                                       for j in range(data.n_products)]))  # fmt: skip
+    np.testing.assert_allclose(rare.scores(histories), told - less, rtol=1e-5, atol=1e-5)
+    again = Fusion(rare.config)
+    again.restore(rare.state())
+    request = Request(data.histories([3]))
+    np.testing.assert_array_equal(again(request, 9).products, rare(request, 9).products)
+    best = np.argsort(-rare.scores(request.history)[0], kind="stable")[:9]
+    np.testing.assert_array_equal(rare(request, 9).products, best)
+
+
+def test_contract_with_rarity():
+    check_retriever(lambda: Fusion(CONFIG.model_copy(update={"rarity": 0.25})))
+
+
 def test_reasons_come_from_the_member_that_lifts_most():
     data = shop(1)
     model = Fusion(CONFIG)

@@ -8,6 +8,7 @@ import pytest
 from storewise.data.dataset import Dataset
 from storewise.data.interactions import Histories
 from storewise.recommend.retrieve.graph_filter import GraphFilter, GraphFilterConfig
+from storewise.recommend.retrieve.item_knn import ItemKnn, ItemKnnConfig
 from storewise.testing.retriever import shop
 
 
@@ -58,6 +59,19 @@ def test_the_smooth_part_reaches_beyond_neighbours():
     near, far = (trained(data, smooth=s, embedding_size=2).scores(asked)[0] for s in (0.0, 1.0))
     assert near[2] == near[3] == 0
     assert far[2] > far[3] + 0.01
+
+
+def test_without_the_smooth_part_it_is_item_neighbourhood():
+    data = shop(1)
+    powers = {"source_power": 0.8, "target_power": 0.3, "shrinkage": 5.0}
+    near = trained(data, smooth=0.0, customer_power=0.4, **powers)
+    same = ItemKnn(ItemKnnConfig(activity=0.4, **powers))
+    same.train(data, rng=np.random.default_rng(0))
+    asked = data.histories(np.arange(20))
+    found, wanted = near.scores(asked), same.scores(asked)
+    known = np.isfinite(wanted)
+    scale = found[known].max() / wanted[known].max()
+    np.testing.assert_allclose(found[known], scale * wanted[known], rtol=1e-4)
 
 
 def test_a_larger_target_power_favours_rare_products():

@@ -9,31 +9,46 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy import optimize
 
 from storewise.metrics import ranking
 from storewise.recommend.choose.judge import CELLS, Judge
 from storewise.recommend.choose.task import Task
 from storewise.recommend.retrieve.base import Retriever
-from storewise.recommend.retrieve.fusion import FLOOR, standardise
+from storewise.recommend.retrieve.fusion import FLOOR, commonness, standardise
 
 STEPS = (0.0, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5)
 LEAST_GAIN = 0.002
 """A step must raise the metric by this share: a member that adds less costs more than it gives."""
+
+SMALL = 1e-3
+"""Share of the squared weights in the likelihood: keeps them finite where members agree."""
 
 
 @dataclass(frozen=True)
 class Pool:
     """Each member's best products of each shopper, together: ``parts`` (b, c, m) standardised scores,
     ``products`` (b, c) with -1 where a shopper's pool is smaller. A list of a weighted sum is worked out
-    from the pool alone."""
+    from the pool alone. The last of ``parts`` is how rare a product is where ``rarity`` is set: no member, but
+    weighed with them."""
 
     parts: npt.NDArray[np.float32]
     products: npt.NDArray[np.int32]
     task: Task
+    rarity: bool = False
 
     @classmethod
-    def of(cls, members: Sequence[Retriever[Any]], judge: Judge, *, depth: int = 200, each: int = 60) -> Pool:
-        """``each``: products that a member gives to a shopper's pool."""
+    def of(
+        cls,
+        members: Sequence[Retriever[Any]],
+        judge: Judge,
+        *,
+        popularity: npt.NDArray[np.int64] | None = None,
+        depth: int = 200,
+        each: int = 60,
+    ) -> Pool:
+        """``each``: products that a member gives to a shopper's pool. ``popularity`` (n_products,) makes rarity one
+        more part."""
         task, start, made = judge.task, 0, []
         n = task.histories.n_products
         size = max(1, CELLS // max(n * (len(members) + 1), 1))
@@ -46,7 +61,14 @@ class Pool:
         parts = np.full((len(made), width, len(members)), FLOOR, np.float32)
         for row, (found, scores) in enumerate(made):
             products[row, : len(found)], parts[row, : len(found)] = found, scores
-        return cls(parts, products, task)
+        if popularity is not None:
+            rare = -commonness(popularity)[np.maximum(products, 0)]
+            parts = np.concatenate([parts, rare[:, :, None]], axis=2)
+        return cls(parts, products, task, popularity is not None)
+
+    @property
+    def members(self) -> int:
+        return self.parts.shape[2] - self.rarity
 
     @cached_property
     def wanted(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
@@ -75,29 +97,85 @@ class Pool:
         task = self.task
         seen = None if task.seen is None else task.seen[chosen]
         part = Task(task.histories.take(chosen), task.relevant[chosen], seen, task.k, task.metric)
-        return Pool(self.parts[chosen], self.products[chosen], part)
+        return Pool(self.parts[chosen], self.products[chosen], part, self.rarity)
 
 
 def learn(pool: Pool) -> npt.NDArray[np.float64]:
-    """(m,) weights: from the best single member, one weight after the other to its best step, while that
-    helps. On the pool's shoppers the sum is never worse than the best member."""
+    """(m,) weights, those of members with sum 1; on the pool's shoppers never worse than the best member.
+
+    They start where the softmax of the sum gives the relevant products most probability (:func:`likeliest`), which
+    is smooth and has one optimum. Then those that the metric does not miss are left out, and one after the other
+    goes to its best step while the metric itself rises.
+    """
     m = pool.parts.shape[2]
-    singles = [float(np.nanmean(pool.each(np.eye(m)[place]))) for place in range(m)]
-    weights, best = np.eye(m)[int(np.argmax(singles))], max(singles)
-    improved = True
+    singles = [float(np.nanmean(pool.each(np.eye(m)[place]))) for place in range(pool.members)]
+    order = [*np.argsort(singles)[::-1], *range(pool.members, m)]
+    weights, best = _climb(pool, _lean(pool, likeliest(pool), order[::-1]), order)
+    if best < max(singles):
+        weights = np.eye(m)[int(np.argmax(singles))]
+    normed: npt.NDArray[np.float64] = weights / weights[: pool.members].sum()
+    return normed
+
+
+def likeliest(pool: Pool) -> npt.NDArray[np.float64]:
+    """(m,) weights ≥ 0 that maximise Σ ln softmax(parts · weights)[relevant], each shopper's relevant products
+    sharing one vote (Cao et al. 2007, ListNet), by L-BFGS-B. Shoppers whose pool has none of theirs don't count."""
+    rows, columns = pool.wanted
+    m = pool.parts.shape[2]
+    if not len(rows):
+        return np.ones(m)
+    asked, place, count = np.unique(rows, return_inverse=True, return_counts=True)
+    parts, open_ = pool.parts[asked].astype(np.float32), pool.products[asked] >= 0
+    vote = 1.0 / count[place]
+    told = np.einsum("em,e->m", parts[place, columns].astype(np.float64), vote)
+
+    def loss(weights: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
+        scores = np.where(open_, parts @ weights.astype(np.float32), -np.inf)
+        top = scores.max(axis=1, keepdims=True)
+        share = np.exp(scores - top)
+        mass = share.sum(axis=1, keepdims=True)
+        share /= mass
+        total = float((np.log(mass) + top).sum(dtype=np.float64) - told @ weights)
+        slope = np.einsum("bc,bcm->m", share, parts, dtype=np.float64) - told
+        return (
+            total / len(asked) + SMALL * float(weights @ weights),
+            slope / len(asked) + 2 * SMALL * weights,
+        )
+
+    start, bounds = np.full(m, 1.0 / m), [(0.0, None)] * m
+    found = optimize.minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds)
+    weights: npt.NDArray[np.float64] = found.x
+    return weights / weights.max() if weights[: pool.members].any() else np.ones(m)
+
+
+def _lean(pool: Pool, weights: npt.NDArray[np.float64], order: Sequence[int]) -> npt.NDArray[np.float64]:
+    """Weights that the metric does not miss set to 0, the weakest member first."""
+    for place in order:
+        trial = weights.copy()
+        trial[place] = 0.0
+        if trial[: pool.members].any():
+            with_, without = (float(np.nanmean(pool.each(w))) for w in (weights, trial))
+            weights = trial if with_ <= without * (1.0 + LEAST_GAIN) else weights
+    return weights
+
+
+def _climb(
+    pool: Pool, weights: npt.NDArray[np.float64], order: Sequence[int]
+) -> tuple[npt.NDArray[np.float64], float]:
+    """One weight after the other to its best step, while that helps; the weights and their value."""
+    best, improved = float(np.nanmean(pool.each(weights))), True
     while improved:
         improved = False
-        for place in np.argsort(singles)[::-1]:
+        for place in order:
             for step in STEPS:
                 trial = weights.copy()
                 trial[place] = step
-                if not trial.any():
+                if not trial[: pool.members].any():
                     continue
                 value = float(np.nanmean(pool.each(trial)))
                 if value > best * (1.0 + LEAST_GAIN):
                     weights, best, improved = trial, value, True
-    normed: npt.NDArray[np.float64] = weights / weights.sum()
-    return normed
+    return weights, best
 
 
 def cross_fitted(pool: Pool, rng: np.random.Generator) -> npt.NDArray[np.float64]:

@@ -15,6 +15,7 @@ from storewise.recommend.retrieve.deep.neural import Neural
 from storewise.recommend.retrieve.deep.training import Training, has_torch
 
 SASREC, TWO_TOWER = "retrieve.sasrec.v1", "retrieve.two_tower.v1"
+LIGHTGCN = "retrieve.lightgcn.v1"
 
 NETWORK_SHOPPERS, NETWORK_EVENTS = 1_000, 20_000
 """Below these no network is tried: it would learn the few by heart."""
@@ -25,10 +26,10 @@ CONTINUED = 0.25
 
 
 def networks_for(train: Dataset, shoppers: int, shares_s: Mapping[str, float]) -> tuple[list[str], str]:
-    """Networks worth trying: SASRec where there is an order, two towers where there is content; with enough
-    data, torch, and time (``shares_s``: seconds that each would get) for enough epochs. And a sentence."""
+    """Networks worth trying: SASRec where there is an order, LightGCN where there is none, two towers where there
+    is content; with enough data, torch, and time (``shares_s``: seconds that each would get) for enough epochs. And a sentence."""
     events = len(train.interactions)
-    wanted = [SASREC] if train.interactions.ordered else []
+    wanted = [SASREC] if train.interactions.ordered else [LIGHTGCN]
     wanted += [] if train.content is None else [TWO_TOWER]
     if shoppers < NETWORK_SHOPPERS or events < NETWORK_EVENTS or not has_torch():
         return [], ""

@@ -22,7 +22,7 @@ from storewise.data.interactions import Interactions
 from storewise.metrics.intervals import Interval, paired_difference
 from storewise.recommend.choose.blend import Pool, cross_fitted, learn
 from storewise.recommend.choose.judge import Judge
-from storewise.recommend.choose.networks import SASREC, TWO_TOWER, continued, holds, networks_for
+from storewise.recommend.choose.networks import LIGHTGCN, SASREC, TWO_TOWER, continued, holds, networks_for
 from storewise.recommend.choose.spaces import has_clock
 from storewise.recommend.choose.task import Task
 from storewise.recommend.choose.tune import Choice, Workshop, tune
@@ -37,10 +37,12 @@ EASE, IALS = "retrieve.ease.v1", "retrieve.ials.v1"
 CONTENT, GRAPH = "retrieve.content.v1", "retrieve.graph_filter.v1"
 
 SHARES = {
-    KNN: 0.36, IALS: 0.24, EASE: 0.18, USER_KNN: 0.12, CONTENT: 0.06, REPEAT: 0.03, POPULAR: 0.03,
-    GRAPH: 0.15, SASREC: 0.9, TWO_TOWER: 0.3,
+    KNN: 0.3, IALS: 0.3, EASE: 0.18, USER_KNN: 0.12, CONTENT: 0.06, REPEAT: 0.03, POPULAR: 0.03,
+    GRAPH: 0.15, SASREC: 0.9, TWO_TOWER: 0.3, LIGHTGCN: 0.3,
 }  # fmt: skip
 """Parts of the time for trying; another retriever gets 0.12, fusing what is left."""
+EASE_TRIES = 2
+"""EASE is left out where its share of the time holds fewer tries."""
 
 FEW_SHOPPERS, FEW_EVENTS = 30, 300
 """Below these nothing but popularity is tried."""
@@ -88,7 +90,8 @@ class Selection:
                 model = registry.create(name, config)
                 assert isinstance(model, Retriever)
                 if isinstance(model, Fusion):
-                    model.take([train(part.use, dict(part.config)) for part in model.config.members])
+                    parts = [train(part.use, dict(part.config)) for part in model.config.members]
+                    model.take(parts, dataset)
                 elif isinstance(model, Neural) and may_continue and name in self.trained:
                     model = continued(self.trained[name], model, dataset, seed, progress)
                 else:
@@ -125,13 +128,12 @@ def select(
     registry = Registry(COMPONENTS, plugins=True)
     shop = Workshop(train, judge, registry, seed, progress or Silent())
     singles = [name for name in names if name != FUSION] or [KNN, POPULAR]
-    shares = _shares(singles)
-    choices = []
-    for name in singles:
-        if name == EASE and candidates is None and ease_seconds(train) > shares[name] * budget_s:
-            why += f" EASE was left out: one try takes about {ease_seconds(train):.0f} s."
-            continue
-        choices.append(tune(name, shop, budget_s=shares[name] * budget_s))
+    dear = EASE_TRIES * ease_seconds(train)
+    if candidates is None and EASE in singles and dear > _shares(singles)[EASE] * budget_s:
+        why += f" EASE was left out: one try takes about {ease_seconds(train):.0f} s."
+        singles.remove(EASE)
+    shares = _shares(singles)  # of what is tried: the others have the time of what is left out
+    choices = [tune(name, shop, budget_s=shares[name] * budget_s) for name in singles]
     if FUSION in names and len(choices) > 1:
         left = budget_s - (time.perf_counter() - started)
         fused, gain = fuse(choices, shop, budget_s=max(left, 0.1 * budget_s))
@@ -155,7 +157,7 @@ def automatic(train: Dataset, validation: Task, budget_s: float = 0.0) -> tuple[
         return [POPULAR, *repeats, KNN, EASE, FUSION], why
     content = [] if train.content is None else [CONTENT]
     classic = [POPULAR, *repeats, KNN, IALS, EASE, GRAPH, USER_KNN, *content]
-    shares = {name: _shares([*classic, name])[name] * budget_s for name in (SASREC, TWO_TOWER)}
+    shares = {name: _shares([*classic, name])[name] * budget_s for name in (SASREC, TWO_TOWER, LIGHTGCN)}
     networks, why = networks_for(train, len(validation), shares) if budget_s > 0 else ([], "")
     return [*classic, *networks, FUSION], why
 
@@ -174,7 +176,8 @@ def fuse(
     with step(shop.progress, "fusing"):
         # Popularity and the like may help little by little; what is hopeless alone and costly is left out.
         members = [shop.trained[choice.name] for choice in choices]
-        pool = Pool.of(members, shop.judge, depth=FusionConfig().depth)
+        popularity = shop.dataset.interactions.popularity
+        pool = Pool.of(members, shop.judge, popularity=popularity, depth=FusionConfig().depth)
         weights = learn(pool)
         if np.count_nonzero(weights) < 2:
             return None, None
@@ -184,12 +187,12 @@ def fuse(
         gain = paired_difference(each, alone, seed=derive_seed(shop.seed, "fusion") % 2**32)
     parts = tuple(
         Member(use=choice.name, config=choice.config.model_dump(), weight=round(float(weight), 4))
-        for choice, weight in zip(choices, weights, strict=True)
+        for choice, weight in zip(choices, weights[: len(choices)], strict=True)
         if weight > 0
     )
-    config = FusionConfig(members=parts)
+    config = FusionConfig(members=parts, rarity=round(float(weights[-1]), 4))
     model = Fusion(config)
-    model.take([shop.trained[part.use] for part in parts])
+    model.take([shop.trained[part.use] for part in parts], shop.dataset)
     shop.trained[FUSION] = model
     return Choice(FUSION, config, float(np.nanmean(each)), 1, time.perf_counter() - started), gain
 
@@ -199,7 +202,7 @@ def ease_seconds(train: Dataset) -> float:
     from storewise.recommend.retrieve.ease import EaseConfig
 
     n = train.n_products
-    return 3e-11 * n**3 if n <= EaseConfig().exact_limit else 3e-3 * n
+    return 3e-11 * n**3 if n <= EaseConfig().exact_limit else 2e-3 * n
 
 
 def _shares(names: Sequence[str]) -> dict[str, float]:

@@ -66,7 +66,7 @@ def item_knn(trial: Trial, dataset: Dataset) -> Values:
 
 def ials(trial: Trial, dataset: Dataset) -> Values:
     return {
-        "embedding_size": trial.suggest_categorical("embedding_size", [32, 64, 128]),
+        "embedding_size": trial.suggest_categorical("embedding_size", [32, 64, 128, 256]),
         "unobserved": trial.suggest_float("unobserved", 1e-3, 0.5, log=True),
         "regularization": trial.suggest_float("regularization", 5e-4, 0.1, log=True),
         "epochs": trial.suggest_int("epochs", 4, 10, step=2),
@@ -141,6 +141,7 @@ def graph_filter(trial: Trial, dataset: Dataset) -> Values:
             "customer_power": trial.suggest_float("customer_power", 0.0, 1.0, step=0.25),
             "source_power": trial.suggest_float("source_power", 0.0, 1.0),
             "target_power": trial.suggest_float("target_power", 0.0, 0.8),
+            "shrinkage": trial.suggest_float("shrinkage", 0.1, 100.0, log=True),
             "smooth": trial.suggest_float("smooth", 0.01, 3.0, log=True),
             "sharpness": trial.suggest_float("sharpness", 0.0, 2.0),
         }
@@ -174,6 +175,22 @@ def two_tower(trial: Trial, dataset: Dataset) -> Values:
     } | found | NETWORK  # fmt: skip
 
 
+def lightgcn(trial: Trial, dataset: Dataset) -> Values:
+    shoppers = int(np.clip(dataset.n_customers // STEPS, 64, 1_024))
+    return {
+        "embedding_size": trial.suggest_categorical("embedding_size", [64, 128]),
+        "layers": trial.suggest_int("layers", 1, 3),
+        "temperature": trial.suggest_float("temperature", 0.05, 0.3, log=True),
+        "learning_rate": trial.suggest_float("learning_rate", 1e-3, 1e-2, log=True),
+        "negative_power": trial.suggest_float("negative_power", 0.0, 1.0),
+        "negatives": min(1_024, dataset.n_products),
+        "batch_size": shoppers,
+        "patience": 6,
+    } | _window(trial, dataset)
+
+
+STEPS = 4
+"""An epoch of LightGCN is so many steps at least, each of which propagates over the whole graph."""
 NETWORK: Values = {"batch_size": 128, "patience": 6}
 """Of every network's trials."""
 
@@ -189,6 +206,7 @@ SPACES: Mapping[str, Callable[[Trial, Dataset], Values]] = {
     "retrieve.graph_filter.v1": graph_filter,
     "retrieve.sasrec.v1": sasrec,
     "retrieve.gru4rec.v1": gru4rec,
+    "retrieve.lightgcn.v1": lightgcn,
     "retrieve.two_tower.v1": two_tower,
 }
 
@@ -198,8 +216,12 @@ STARTS: Mapping[str, tuple[Values, ...]] = {
          "gap": 0.0, "backward": 1.0, "decay": 0.01, "by_time": False, "window_days": 30},
         {"activity": 0.1, "source_power": 0.8, "target_power": 0.1, "shrinkage": 20.0,
          "gap": 0.4, "backward": 0.3, "decay": 0.5, "by_time": False, "window_days": 0},
+        {"activity": 0.3, "source_power": 0.85, "target_power": 0.4, "shrinkage": 20.0,
+         "gap": 0.0, "backward": 1.0, "decay": 0.01, "by_time": False, "window_days": 0},
     ),
     "retrieve.ials.v1": (
+        {"embedding_size": 256, "unobserved": 0.003, "regularization": 0.01, "epochs": 4, "window_days": 0},
+        {"embedding_size": 64, "unobserved": 0.1, "regularization": 0.03, "epochs": 4, "window_days": 0},
         {"embedding_size": 64, "unobserved": 0.01, "regularization": 0.01, "epochs": 8, "window_days": 0},
         {"embedding_size": 64, "unobserved": 0.1, "regularization": 0.003, "epochs": 8, "window_days": 60},
     ),
@@ -226,13 +248,19 @@ STARTS: Mapping[str, tuple[Values, ...]] = {
         {"temperature": None, "rarity": 0.25, "decay": 1e-3, "by_time": True, "half_life_days": 90.0},
     ),
     "retrieve.graph_filter.v1": (
-        {"embedding_size": 64, "customer_power": 0.5, "source_power": 0.5, "target_power": 0.3, "smooth": 0.3,
-         "sharpness": 0.5, "decay": 0.7, "by_time": False, "window_days": 0},
-        {"embedding_size": 64, "customer_power": 0.25, "source_power": 0.5, "target_power": 0.5, "smooth": 0.3,
-         "sharpness": 0.5, "decay": 0.1, "by_time": False, "window_days": 0},
+        {"embedding_size": 64, "customer_power": 0.25, "source_power": 0.85, "target_power": 0.4,
+         "shrinkage": 20.0, "smooth": 0.1, "sharpness": 0.5, "decay": 0.1, "by_time": False, "window_days": 0},
+        {"embedding_size": 64, "customer_power": 0.5, "source_power": 0.5, "target_power": 0.3,
+         "shrinkage": 1.0, "smooth": 0.3, "sharpness": 0.5, "decay": 0.7, "by_time": False, "window_days": 0},
+        {"embedding_size": 64, "customer_power": 0.25, "source_power": 0.5, "target_power": 0.5,
+         "shrinkage": 1.0, "smooth": 0.3, "sharpness": 0.5, "decay": 0.1, "by_time": False, "window_days": 0},
     ),
     "retrieve.sasrec.v1": ({"embedding_size": 64, "dropout": 0.5, "learning_rate": 2e-3},),
     "retrieve.gru4rec.v1": ({"embedding_size": 64, "dropout": 0.4, "learning_rate": 2e-3},),
+    "retrieve.lightgcn.v1": (
+        {"embedding_size": 128, "layers": 3, "temperature": 0.1, "learning_rate": 1e-2, "negative_power": 0.5,
+         "window_days": 0},
+    ),
     "retrieve.two_tower.v1": (
         {"embedding_size": 64, "temperature": 0.1, "learning_rate": 1e-3, "decay": 0.2, "id_dropout": 0.2},
     ),

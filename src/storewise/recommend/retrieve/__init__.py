@@ -9,6 +9,7 @@ COMPONENTS: dict[str, str] = {
     "retrieve.gru4rec.v1": "storewise.recommend.retrieve.gru4rec:Gru4Rec",
     "retrieve.ials.v1": "storewise.recommend.retrieve.ials:Ials",
     "retrieve.item_knn.v1": "storewise.recommend.retrieve.item_knn:ItemKnn",
+    "retrieve.lightgcn.v1": "storewise.recommend.retrieve.lightgcn:LightGcn",
     "retrieve.popular.v1": "storewise.recommend.retrieve.popular:Popular",
     "retrieve.repeat.v1": "storewise.recommend.retrieve.repeat:Repeat",
     "retrieve.sasrec.v1": "storewise.recommend.retrieve.sasrec:SasRec",

@@ -101,6 +101,13 @@ class CoCounts:
         share = np.repeat(self._share(activity), np.diff(x.indptr))
         return np.bincount(x.indices, share, minlength=x.shape[1]).astype(np.float32)
 
+    def factor(self, activity: float = 0.0) -> sparse.csr_matrix:
+        """F (n_products, n_customers) with F Fᵀ = the Gram matrix, its diagonal included; rows' columns rise."""
+        x = self.interactions.matrix
+        found = sparse.csr_matrix(x.T.tocsr())
+        found.data *= np.sqrt(self._share(activity))[found.indices]
+        return found
+
     def _gram(self, activity: float) -> sparse.csr_matrix:
         x = self.interactions.matrix
         return _without_diagonal(x.T.tocsr() @ sparse.diags_array(self._share(activity)).dot(x))

@@ -69,7 +69,9 @@ class Ease(ItemItem[EaseConfig]):
             with step(progress or Silent(), "EASE"):
                 weights = _exact(gram, diagonal, c.neighbours)
         else:
-            weights = _local(gram, diagonal, c.candidates, progress or Silent())
+            plain = not c.together and not c.emphasis
+            factor = counts.factor(c.activity) if plain else None
+            weights = _local(gram, diagonal, c.candidates, progress or Silent(), factor)
         n = np.maximum(counts.interactions.popularity, 1).astype(np.float64)
         weights.data *= (n**-c.target_power).astype(np.float32)[weights.indices]
         self.weights = keep_largest(weights, c.neighbours, signed=False)
@@ -110,9 +112,14 @@ def _largest(block: npt.NDArray[np.float32], per_row: int) -> sparse.csr_matrix:
 
 
 def _local(
-    gram: sparse.csr_matrix, diagonal: npt.NDArray[np.float32], candidates: int, progress: Progress
+    gram: sparse.csr_matrix,
+    diagonal: npt.NDArray[np.float32],
+    candidates: int,
+    progress: Progress,
+    factor: sparse.csr_matrix | None = None,
 ) -> sparse.csr_matrix:
-    """Each column by ridge regression on its most similar products. Memory: n × candidates."""
+    """Each column by ridge regression on its most similar products. Memory: n × candidates. ``factor``: F with
+    F Fᵀ = the Gram matrix, where there is one: much shorter to read where products have few customers."""
     n = gram.shape[0]
     scale = (1.0 / np.sqrt(np.maximum(diagonal, 1e-9))).astype(np.float32)
     cosine = sparse.csr_matrix(
@@ -126,7 +133,10 @@ def _local(
         start, stop = chosen.indptr[product], chosen.indptr[product + 1]
         near = chosen.indices[start:stop]
         place[near] = np.arange(len(near))
-        system, wanted = _system(gram, diagonal, near, place, product)
+        if factor is None:
+            system, wanted = _system(gram, diagonal, near, place, product)
+        else:
+            system, wanted = _system_of(factor, diagonal, near, product)
         place[near] = -1
         values[start:stop] = linalg.solve(system, wanted, assume_a="pos", check_finite=False)
     # ``chosen`` holds the candidates of product j in row j: the weights of column j of W.
@@ -156,3 +166,22 @@ def _system(
     target = columns == product
     wanted[rows[target]] = gram.data[flat[target]]
     return system, wanted
+
+
+def _system_of(
+    factor: sparse.csr_matrix, diagonal: npt.NDArray[np.float32], near: npt.NDArray[np.int32], product: int
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """The same from F (n, customers), the product of whose rows are the entries."""
+    chosen = np.append(near, product)
+    counts = factor.indptr[chosen + 1] - factor.indptr[chosen]
+    ends = np.cumsum(counts)
+    flat = np.repeat(factor.indptr[chosen] - (ends - counts), counts) + np.arange(ends[-1])
+    customers, columns = np.unique(factor.indices[flat], return_inverse=True)
+    rows = sparse.csr_matrix(
+        (factor.data[flat], columns, np.append(0, ends)), shape=(len(chosen), len(customers))
+    )
+    found = (rows @ rows.T).toarray()
+    index = np.arange(len(near))
+    system = found[:-1, :-1]
+    system[index, index] = diagonal[near]
+    return system, found[:-1, -1]

@@ -36,19 +36,22 @@ class Member(Config):
 
 
 class FusionConfig(Config):
-    """``depth``: a member's scale is the mean and standard deviation of its so many best scores."""
+    """``depth``: a member's scale is the mean and standard deviation of its so many best scores. ``rarity``: the
+    sum falls by so many (weighted) standard deviations for each unit of ln(1 + customers of the product)."""
 
     members: tuple[Member, ...] = (
         Member(use="retrieve.item_knn.v1", weight=0.9),
         Member(use="retrieve.popular.v1", weight=0.1),
     )
     depth: int = Field(default=200, ge=2)
+    rarity: float = Field(default=0.0, ge=0.0)
 
 
 class Fusion(Retriever[FusionConfig]):
     """Weighted sum of standardised scores (after Fox & Shaw 1994, CombSUM, with z-scores and weights).
 
-    A product that no member knows gets -inf. The reason is that of the member that lifts the product most.
+    Most members lean to popular products, each in its own measure, and what they agree on leans more: ``rarity``
+    takes that back, as dividing by a power of popularity does within one model (Steck 2011). A product that no member knows gets -inf. The reason is that of the member that lifts the product most.
 
     >>> shop = Dataset.of([0, 0, 1, 1, 2], [0, 1, 0, 2, 2], n_customers=3, n_products=3)
     >>> model = Fusion()
@@ -62,25 +65,29 @@ class Fusion(Retriever[FusionConfig]):
     def __init__(self, config: FusionConfig | None = None) -> None:
         super().__init__(config)
         self.members: list[Retriever[Any]] = []
+        self._popularity: npt.NDArray[np.int64] | None = None
 
     def train(self, dataset: Dataset, *, rng: np.random.Generator, progress: Progress | None = None) -> None:
         seed = int(rng.integers(2**31))
         members = self._create()
         for place, (part, member) in enumerate(zip(self.config.members, members, strict=True)):
             member.train(dataset, rng=spawn(seed, part.use, place), progress=progress)
-        self.members = members
+        self.take(members, dataset)
 
-    def take(self, members: Sequence[Retriever[Any]]) -> None:
-        """Use members that are trained already, in the order of the config."""
+    def take(self, members: Sequence[Retriever[Any]], dataset: Dataset) -> None:
+        """Use members that are trained already, on this data set, in the order of the config."""
         self.members = list(members)
+        self._popularity = dataset.interactions.popularity if self.config.rarity else None
 
     def state(self) -> Arrays:
-        """The members' arrays, named ``<place>.<name>``."""
+        """The members' arrays, named ``<place>.<name>``, and ``popularity`` where ``rarity`` needs it."""
         self.require(bool(self.members))
         parts = [member.state() for member in self.members]
-        return {f"{place}.{name}": array for place, part in enumerate(parts) for name, array in part.items()}
+        made = {f"{place}.{name}": array for place, part in enumerate(parts) for name, array in part.items()}
+        return made if self._popularity is None else {**made, "popularity": self._popularity}
 
     def restore(self, state: Arrays) -> None:
+        self._popularity = state.get("popularity")
         self.members = self._create()
         for place, member in enumerate(self.members):
             start = f"{place}."
@@ -88,7 +95,7 @@ class Fusion(Retriever[FusionConfig]):
 
     def scores(self, histories: Histories) -> npt.NDArray[np.float32]:
         self.require(bool(self.members))
-        total = np.zeros((len(histories), histories.n_products), np.float32)
+        total = np.zeros((len(histories), histories.n_products), np.float32) - self._common()
         known = np.zeros(total.shape, np.bool_)
         for part, member in zip(self.config.members, self.members, strict=True):
             found = member.scores(histories)
@@ -124,7 +131,14 @@ class Fusion(Retriever[FusionConfig]):
             lifts.append((products, above))
         found = np.flatnonzero(known).astype(np.int32)
         base = np.float32(FLOOR * sum(part.weight for part in self.config.members))
-        return found, total[found] + base, lifts
+        return found, (total + base - self._common())[found], lifts
+
+    def _common(self) -> npt.NDArray[np.float32] | np.float32:
+        """What each product loses for being common."""
+        if self._popularity is None:
+            return np.float32(0.0)
+        found: npt.NDArray[np.float32] = commonness(self._popularity) * np.float32(self.config.rarity)
+        return found
 
     def _told(
         self, request: Request, products: npt.NDArray[np.int32], lifts: Sequence[_Lift]
@@ -148,6 +162,16 @@ class Fusion(Retriever[FusionConfig]):
             assert isinstance(member, Retriever)
             members.append(member)
         return members
+
+
+def commonness(popularity: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+    """ln(1 + customers) of each product.
+
+    >>> commonness(np.array([0, 1])).round(2).tolist()
+    [0.0, 0.6899999976158142]
+    """
+    found: npt.NDArray[np.float32] = np.log1p(popularity).astype(np.float32)
+    return found
 
 
 def standardise(scores: npt.NDArray[np.float32], depth: int) -> npt.NDArray[np.float32]:

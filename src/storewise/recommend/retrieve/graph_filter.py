@@ -21,7 +21,8 @@ Floats = npt.NDArray[np.float32]
 
 class GraphFilterConfig(ItemItemConfig):
     """``customer_power``, ``source_power``, ``target_power``: how strongly busy customers and popular products are
-    held back. ``smooth``: weight of the low-pass part, of ``embedding_size`` directions of which direction k
+    held back, ``shrinkage`` being added to a product's customers so that chance company of rare ones counts less.
+    ``smooth``: weight of the low-pass part, of ``embedding_size`` directions of which direction k
     counts λ_k ** ``sharpness`` (0: all alike, an ideal filter; 1: as one step on the graph). ``neighbours``
     of a product in the one-step part. ``rounds`` of subspace iteration find the directions."""
 
@@ -29,6 +30,7 @@ class GraphFilterConfig(ItemItemConfig):
     customer_power: float = Field(default=0.5, ge=0.0, le=1.5)
     source_power: float = Field(default=0.5, ge=0.0, le=1.5)
     target_power: float = Field(default=0.5, ge=0.0, le=1.5)
+    shrinkage: float = Field(default=0.0, ge=0.0)
     smooth: float = Field(default=0.3, ge=0.0)
     sharpness: float = Field(default=0.5, ge=0.0, le=4.0)
     neighbours: int = Field(default=500, ge=1)
@@ -42,10 +44,11 @@ class GraphFilter(Retriever[GraphFilterConfig]):
     closed form. X customers × products, n_i and m_u its column and row sums, and
 
         A = D_u^-(a/2) X,   G = D_i^-1/2 AᵀA D_i^-1/2 ≈ V diag(λ) Vᵀ,  λ divided by the largest
-        scores of h = h · D_i^(1/2 - s) · (G' / g + smooth · V diag(λ ** sharpness) Vᵀ) · D_i^(1/2 - t)
+        scores of h = h · S_s · (G' / g + smooth · V diag(λ ** sharpness) Vᵀ) · S_t,  S_p = D_i^1/2 (D_i + r)^-p
 
-    with G' = G without its diagonal, the ``neighbours`` greatest of each row, g the largest eigenvalue of G, and
-    a, s, t the three powers: s = t = 1/2 is GF-CF's own scale, larger t favours rare products.
+    with G' = G without its diagonal, the ``neighbours`` greatest of each row, g the largest eigenvalue of G,
+    a, s, t the three powers and r the ``shrinkage``: s = t = 1/2 with r = 0 is GF-CF's own scale, larger t favours
+    rare products. Without ``smooth`` it is :class:`ItemKnn`.
 
     >>> shop = Dataset.of([0, 0, 1, 1, 2, 2], [0, 1, 0, 1, 2, 3], n_customers=3, n_products=4)
     >>> model = GraphFilter(GraphFilterConfig(embedding_size=2))
@@ -72,7 +75,8 @@ class GraphFilter(Retriever[GraphFilterConfig]):
         near, vectors, values = graph.parts(c.customer_power, c.embedding_size, c.rounds, rng)
         n = np.maximum(graph.interactions.popularity, 1).astype(np.float64)
         source, target = (
-            (n ** (0.5 - power)).astype(np.float32) for power in (c.source_power, c.target_power)
+            (n**0.5 * (n + c.shrinkage) ** -power).astype(np.float32)
+            for power in (c.source_power, c.target_power)
         )
         scaled = sparse.csr_matrix(
             (

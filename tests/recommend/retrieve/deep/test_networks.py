@@ -76,7 +76,7 @@ class KilledError(Exception):
     pass
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*NAMES, "retrieve.lightgcn.v1"])
 @pytest.mark.parametrize("patience", [0, 3])
 def test_a_killed_run_goes_on_to_the_same_weights(name, patience, tmp_path):
     data, config = shop(0), {"epochs": 6, "patience": patience}
