@@ -49,6 +49,19 @@ def test_isotonic_is_that_of_scikit_learn():
 
 
 @pytest.mark.parametrize("method", list(calibration.METHODS))
+@pytest.mark.parametrize("turned", [False, True])
+def test_every_map_keeps_the_order(method, turned):
+    """Also where held-out rows say the opposite: the order is all that is left, and AUC is asked of it."""
+    rng = np.random.default_rng(0)
+    s = rng.uniform(0.01, 0.99, 500)
+    labels = (rng.random(500) < (1 - s if turned else s)).astype(float)
+    found = calibration.METHODS[method](s, labels)
+    values = found(np.sort(np.concatenate([s, [1e-4, 1 - 1e-4]])))
+    assert (np.diff(values) > 0).all()
+    assert ((values > 0) & (values < 1)).all()
+
+
+@pytest.mark.parametrize("method", list(calibration.METHODS))
 @pytest.mark.parametrize("slope", [0.4, 1.0, 2.5])
 def test_maps_rise(method, slope):
     scores, labels, _ = drawn(2, slope=slope)

@@ -1,11 +1,8 @@
-"""Reading a table with a yes/no outcome: any CSV, CSV.gz or Parquet file, and which value means that it happened."""
+"""A table with a yes/no outcome: which value means that it happened, and rows without one left out."""
 
 from __future__ import annotations
 
-import gzip
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,10 +12,6 @@ from storewise.core.errors import DataError
 
 YES = ("1", "1.0", "true", "yes", "y", "t")
 NO = ("0", "0.0", "false", "no", "n", "f", "-1", "-1.0")
-SEPARATORS = (",", "\t", ";", "|")
-SAMPLE_ROWS = (
-    100_000  # read to find a column's type; a file that breaks it later is read again with text columns
-)
 
 
 @dataclass(frozen=True)
@@ -30,56 +23,6 @@ class LabelledTable:
     labels: npt.NDArray[np.float64]
     event: str
     notes: tuple[str, ...] = ()
-
-
-def read_table(path: Path) -> pl.DataFrame:
-    """The table of a CSV, CSV.gz, TSV or Parquet file; the separator is read off the first line, and a first line
-    that holds numbers is a row, not a header (columns are then ``column_1``, ``column_2`` …).
-
-    Raises:
-        DataError: when it cannot be read or has no rows.
-    """
-    try:
-        frame = _read(path)
-    except (pl.exceptions.PolarsError, OSError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise DataError(f"{path} cannot be read: {reason}.", next_step="Check the file.") from error
-    if not len(frame):
-        raise DataError(f"{path} has no rows.", next_step="Give a table with a header and rows.")
-    return frame
-
-
-def _read(path: Path) -> pl.DataFrame:
-    name = path.name.lower()
-    if name.endswith((".parquet", ".pq")):
-        return pl.read_parquet(path)
-    if not name.endswith((".csv", ".csv.gz", ".tsv", ".tsv.gz", ".txt", ".txt.gz")):
-        raise DataError(
-            f"{path.name} is no table that can be read.", next_step="Give a .csv, .csv.gz or .parquet."
-        )
-    with (
-        gzip.open(path, "rt", encoding="utf-8", errors="replace")
-        if name.endswith(".gz")
-        else path.open(encoding="utf-8", errors="replace") as file
-    ):
-        first = file.readline().rstrip("\r\n")
-    separator = max(SEPARATORS, key=first.count)
-    cells = first.split(separator)
-    header = _is_header(cells)
-    names = None if header else [f"column_{number}" for number in range(1, len(cells) + 1)]
-    about: dict[str, Any] = {"separator": separator, "has_header": header, "new_columns": names}
-    try:
-        return pl.read_csv(path, infer_schema_length=SAMPLE_ROWS, try_parse_dates=True, **about)
-    except pl.exceptions.ComputeError:
-        return pl.read_csv(path, infer_schema=False, **about)
-
-
-def _is_header(cells: list[str]) -> bool:
-    """Names are all different, and no name is a number; a table without them has column_1, column_2 …"""
-    names = [cell.strip().strip('"') for cell in cells]
-    return len(set(names)) == len(names) and not any(
-        name.lstrip("-").replace(".", "", 1).isdigit() for name in names
-    )
 
 
 def with_label(frame: pl.DataFrame, label: str, *, where: str = "The table") -> LabelledTable:

@@ -193,6 +193,11 @@ class Predictor(Component[ConfigT]):
         """Config values to try, drawn from an Optuna trial; ``{}``: the defaults alone are tried."""
         return {}
 
+    @classmethod
+    def starts(cls) -> tuple[dict[str, Any], ...]:
+        """Values of the search space that are tried before any is proposed: settings known to do well elsewhere."""
+        return ()
+
     @abstractmethod
     def scores(self, rows: Rows) -> Values:
         """(n,) float64: the probability of the event, or the expected amount, before calibration."""

@@ -15,6 +15,9 @@ from storewise.core.errors import DataError
 Floats = npt.NDArray[np.float64]
 EDGE = 1e-9
 PARTS = 5
+TILT = 1e-4  # share of the score itself in isotonic steps, so that scores of one step keep their order
+LEAST_SLOPE = 1e-3
+"""Every map rises everywhere: where held-out rows say nothing of a score, or the opposite, its order is still kept."""
 PRIOR = 0.1  # pull of Platt's slope to 1 and of its shift to 0, as a Gaussian's precision
 
 
@@ -35,7 +38,8 @@ class Map:
         if self.method == "identity":
             return s
         if self.method == "isotonic":
-            return np.asarray(np.interp(s, self.numbers[0], self.numbers[1]), np.float64)
+            steps = np.interp(s, self.numbers[0], self.numbers[1])
+            return np.asarray((1.0 - TILT) * steps + TILT * s, np.float64)
         a, *rest = self.numbers
         if self.method == "platt":
             return np.asarray(expit(a * logit(s) + rest[0]), np.float64)
@@ -49,17 +53,19 @@ def identity(scores: Floats, labels: Floats) -> Map:
 
 
 def platt(scores: Floats, labels: Floats) -> Map:
-    """``1 / (1 + e^-(a·logit s + b))``, a ≥ 0 (Platt, 1999), with a weak prior towards the identity."""
+    """``1 / (1 + e^-(a·logit s + b))``, a > 0 (Platt, 1999), with a weak prior towards the identity."""
     z = logit(np.clip(scores, EDGE, 1.0 - EDGE))
-    found = _fit(np.stack([z, np.ones_like(z)]), labels, np.array([1.0, 0.0]), ((0.0, None), (None, None)))
+    found = _fit(
+        np.stack([z, np.ones_like(z)]), labels, np.array([1.0, 0.0]), ((LEAST_SLOPE, None), (None, None))
+    )
     return Map("platt", found)
 
 
 def beta(scores: Floats, labels: Floats) -> Map:
-    """``1 / (1 + e^-(a·ln s - b·ln(1 - s) + c))``, a, b ≥ 0 (Kull, Silva Filho and Flach, 2017)."""
+    """``1 / (1 + e^-(a·ln s - b·ln(1 - s) + c))``, a, b > 0 (Kull, Silva Filho and Flach, 2017)."""
     s = np.clip(scores, EDGE, 1.0 - EDGE)
     inputs = np.stack([np.log(s), -np.log1p(-s), np.ones_like(s)])
-    start, bounds = np.array([1.0, 1.0, 0.0]), ((0.0, None), (0.0, None), (None, None))
+    start, bounds = np.array([1.0, 1.0, 0.0]), ((LEAST_SLOPE, None), (LEAST_SLOPE, None), (None, None))
     return Map("beta", _fit(inputs, labels, start, bounds))
 
 

@@ -93,6 +93,65 @@ def test_beta_posteriors_are_integrated(files, tmp_path):
     assert drawn == pytest.approx(expected, rel=0.02)
 
 
+def by_decision(log: pl.DataFrame) -> np.ndarray:
+    """(n, 3): the older the shopper, the likelier the last action."""
+    z = log["feature_age"].to_numpy()[:, None] * np.arange(3)
+    return np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)
+
+
+@pytest.mark.parametrize("form", ["wide", "round", "segment and position"])
+def test_a_policy_by_decision(files, tmp_path, form):
+    """The three ways to say it, against the formulas."""
+    log = pl.read_csv(files["log"]).with_row_index("round")
+    chances = by_decision(log)
+    names = [f"sku-{a}" for a in range(3)]
+    policy = pl.DataFrame(dict(zip(names, chances.T, strict=True)))
+    if form == "round":
+        policy = pl.DataFrame({
+            "round": np.repeat(np.arange(log.height), 3), "action": names * log.height, "probability": chances.ravel(),
+        })  # fmt: skip
+    if form == "segment and position":
+        log = log.with_columns(
+            segment=pl.when(pl.col("feature_age") > 0).then(pl.lit("old")).otherwise(pl.lit("young"))
+        )
+        table = np.random.default_rng(5).dirichlet(np.ones(3), 4)
+        group = log["segment"].eq("old").to_numpy() * 2 + log["position"].to_numpy() - 1
+        chances = table[group]
+        policy = pl.DataFrame({
+            "segment": np.repeat(["young", "old"], 6), "position": np.tile(np.repeat([1, 2], 3), 2),
+            "action": names * 4, "probability": table.ravel(),
+        })  # fmt: skip
+    log.write_csv(tmp_path / "log.csv")
+    policy.write_csv(tmp_path / "decisions.csv")
+    found = ask(log=tmp_path / "log.csv", policy=tmp_path / "decisions.csv")
+    taken = np.array([names.index(item) for item in log["item_id"]])
+    w, r = chances[np.arange(log.height), taken] * 3, log["click"].to_numpy()
+    assert value(found, "ips")["value"] == pytest.approx((w * r).mean())
+    assert value(found, "snips")["value"] == pytest.approx((w * r).sum() / w.sum())
+    assert found["rows"][0]["metrics"]["effective"]["value"] == pytest.approx(w.sum() ** 2 / (w**2).sum())
+
+
+def test_a_policy_by_decision_that_does_not_fit(files, tmp_path):
+    log = pl.read_csv(files["log"]).with_row_index("round")
+    log.write_csv(tmp_path / "log.csv")
+    chances = by_decision(log)
+    wide = pl.DataFrame({f"sku-{a}": chances[:, a] for a in range(3)})
+    long = pl.DataFrame({
+        "round": np.repeat(np.arange(9), 3), "action": [f"sku-{a}" for a in range(3)] * 9,
+        "probability": chances[:9].ravel(),
+    })  # fmt: skip
+    twice = long.with_columns(action=pl.when(pl.col("round") == 2).then(pl.lit("sku-0")).otherwise("action"))
+    for policy, says in (
+        (wide.head(5), "5 rows of probabilities, the log 3,000"),
+        (wide * 2, "sum to 2.0000"),
+        (long, "no line for round = '9'"),
+        (twice, "'sku-0' stands twice for round = '2'"),
+    ):
+        policy.write_csv(tmp_path / "decisions.csv")
+        with pytest.raises(DataError, match=says):
+            ask(log=tmp_path / "log.csv", policy=tmp_path / "decisions.csv")
+
+
 def test_columns_of_any_name(files, tmp_path):
     renamed = pl.read_csv(files["log"]).rename({"item_id": "what", "click": "yes", "propensity_score": "q"})
     renamed.write_csv(tmp_path / "renamed.csv")

@@ -154,6 +154,37 @@ def test_odd_cells_are_normal(tmp_path):
     assert all(np.isfinite(row["metrics"]["log_loss"]["value"]) for row in found["rows"])
 
 
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda at: at.dt.epoch("s"), lambda at: at.dt.epoch("ms"), lambda at: at.dt.strftime("%d/%m/%Y %H:%M"),
+        lambda at: at.dt.strftime("%m/%d/%Y %I:%M %p"), lambda at: at.dt.strftime("%Y-%m-%dT%H:%M:%S+08:00"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_a_clock_in_any_form_gives_the_same_split(tmp_path, write, suffix):
+    frame, path = clicks(600).sample(600, shuffle=True, seed=1), tmp_path / f"clicks.{suffix}"
+    getattr(frame, f"write_{suffix}")(path)
+    ours = report(path, label="bought", time="at")
+    changed = frame.with_columns(write(pl.col("at")))
+    getattr(changed, f"write_{suffix}")(path)
+    theirs = report(path, label="bought", time="at")
+    assert theirs["columns"]["at"] == ours["columns"]["at"] == "date"
+    assert theirs["data"] == ours["data"]
+    one, two = (by_model(found)["predict.rate.v1"]["metrics"] for found in (ours, theirs))
+    assert one == two
+
+
+def test_a_column_of_times_with_other_things(tmp_path):
+    path = tmp_path / "clicks.csv"
+    odd = pl.int_range(600) % 3 > 0
+    clicks(600).with_columns(
+        at=pl.when(odd).then(pl.lit("week 7")).otherwise(pl.col("at").cast(pl.String))
+    ).write_csv(path)  # fmt: skip
+    with pytest.raises(DataError, match=r"holds few times; 400 values cannot be read, 'week 7' for one"):
+        report(path, label="bought", time="at")
+
+
 def test_a_table_without_a_header(tmp_path):
     path = tmp_path / "clicks.txt"
     clicks(600).select("bought", "price", "app").write_csv(path, include_header=False, separator="\t")

@@ -15,7 +15,7 @@ from storewise.predict.choose.folds import by_group, by_time, stratified, valida
 from storewise.predict.choose.guard import choose, predictors, registry
 from storewise.predict.choose.tune import tune
 
-RATE, LOGISTIC, TREES = (f"predict.{name}.v1" for name in ("rate", "logistic", "lightgbm"))
+RATE, LOGISTIC, TREES, BLEND = (f"predict.{n}.v1" for n in ("rate", "logistic", "lightgbm", "blend"))
 
 
 def additive(n: int, seed: int = 0, *, crossed: bool = False) -> Labelled:
@@ -89,6 +89,31 @@ def test_budget_is_kept_and_said():
     assert "no time was left" in made.reason
 
 
+def test_a_busy_machine_still_tries_what_is_quick():
+    """No time at all, but little data: the models that are no networks are tried, and the settings known to do well."""
+    made = choose(folds_of(additive(900, crossed=True)), budget_s=1e-9, seed=1)
+    assert made.selected in (TREES, BLEND)
+    assert made.of(TREES).trials == 1 + len(registry().get(TREES).starts())
+    assert made.of(LOGISTIC).loss > made.of(TREES).loss
+    assert all(a.skipped for a in made.attempts if a.complexity >= guard.NETWORK)
+
+
+def test_the_blend_is_the_pool_of_its_members():
+    """By hand, and what is trained again has the members' configs and that weight."""
+    data = additive(1200, seed=2)
+    made = choose(folds_of(data), candidates=[LOGISTIC, TREES, BLEND], budget_s=0.1, seed=1)
+    blend, w = made.of(BLEND), made.of(BLEND).config.weight
+    z = [np.log(made.of(name).scores / (1 - made.of(name).scores)) for name in (LOGISTIC, TREES)]
+    np.testing.assert_allclose(blend.scores, 1 / (1 + np.exp(-(1 - w) * z[0] - w * z[1])), rtol=1e-9)
+    assert blend.config.trees == made.of(TREES).config
+    assert blend.config.logistic == made.of(LOGISTIC).config
+    assert (
+        blend.loss
+        <= guard.recalibrated_losses(1 / (1 + np.exp(-(z[0] + z[1]) / 2)), made.labels).mean() + 1e-12
+    )
+    assert made.refit(BLEND, data, seed=1).scores(data.rows).shape == (1200,)
+
+
 def test_refit_learns_from_all_rows_with_the_chosen_config():
     data = additive(3000, crossed=True)
     made = choose(folds_of(data), candidates=[TREES, RATE], budget_s=0.1, seed=1)
@@ -159,6 +184,21 @@ def test_groups_are_never_parted():
     assert not set(groups[split.train]) & set(groups[split.later])
     for fold in validation_folds(split.train, "group", labels, seed=0, groups=groups):
         assert not set(groups[fold.train]) & set(groups[fold.later])
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_huge_group_is_no_test(seed):
+    """Most rows are of one group: it is learned from, whatever the order by chance; and one group that is left is
+    validated by its rows."""
+    groups = np.repeat([7, 1, 2, 3, 4], [1000, 40, 30, 20, 10])
+    split = by_group(groups, 0.2, np.random.default_rng(seed))
+    assert 0 < len(split.later) <= 0.2 * len(groups)
+    two = np.repeat([0, 1], [300, 1000])
+    split = by_group(two, 0.2, np.random.default_rng(seed))
+    assert set(two[split.later]) == {0}
+    labels = np.tile([0.0, 1.0], 650)
+    made = validation_folds(split.train, "group", labels, seed=0, groups=two)
+    assert sorted(np.concatenate([fold.later for fold in made])) == sorted(split.train)
 
 
 def test_strata_keep_their_share():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from storewise.core.errors import UnknownName
 from storewise.core.progress import Progress, step
 from storewise.data.sources.bandit_log import ActionRows, parse_columns, read_log, read_policy
+from storewise.engine.protocols.decision_policy import by_keys, keys_of, wide_table
 from storewise.engine.protocols.inputs import Inputs
 from storewise.engine.protocols.target_policy import Codes, drawn_as_published, target_table
 from storewise.explore.evaluate.choose import choose_model
@@ -47,10 +48,7 @@ class OffPolicy:
         names = _names(models)
         columns = parse_columns(inputs.columns)
         rows = read_log(inputs.path("log"), columns)
-        policy = read_policy(inputs.path("policy"), columns)
-        codes = Codes.of(rows, policy)
-        log = codes.log(rows)
-        target = Target.by_place(target_table(policy, codes), log)
+        policy, codes, log, target = _target(inputs, rows, columns)
         with step(progress, "reward model"):
             model = choose_model(log, target, seed=seed)
             found = evidence(log, target, model=model.kind, strength=model.strength, seed=seed)
@@ -59,11 +57,11 @@ class OffPolicy:
             body = _rows(found, names, diagnosed, seed)
         others = [_overlap_section(diagnosed)]
         truth = read_log(inputs.path("test"), columns) if inputs.test is not None else None
-        if truth is None and "reward" in policy.numbers:
+        if truth is None and policy is not None and "reward" in policy.numbers:
             truth = policy
         if truth is not None:
             others.append(_truth_section(truth, seed))
-        if "a" in policy.numbers:
+        if policy is not None and "a" in policy.numbers:
             others.append(_published_section(log, policy, codes, names, seed))
         return {
             "data": _described(log, rows, policy, codes),
@@ -74,6 +72,26 @@ class OffPolicy:
             "rows": body,
             "others": others,
         }
+
+
+def _target(
+    inputs: Inputs, rows: ActionRows, columns: Mapping[str, str]
+) -> tuple[ActionRows | None, Codes, BanditLog, Target]:
+    """The policy's rows (None: one row a decision), codes, the log in them, and what the policy would do."""
+    path = inputs.path("policy")
+    if (wide := wide_table(path, rows)) is not None:
+        names, chances = wide
+        codes = Codes.of_names(rows, names)
+        log = codes.log(rows)
+        table = np.zeros((len(log), codes.n_actions))
+        table[:, [codes.actions[name] for name in names]] = chances
+        return None, codes, log, Target.by_row(table, log)
+    policy = read_policy(path, columns)
+    codes = Codes.of(rows, policy)
+    log = codes.log(rows)
+    if "probability" in policy.numbers and (keys := keys_of(path, inputs.path("log"), columns)):
+        return policy, codes, log, by_keys(path, inputs.path("log"), keys, columns, codes, log)
+    return policy, codes, log, Target.by_place(target_table(policy, codes), log)
 
 
 def _names(models: Sequence[str] | None) -> list[str]:
@@ -148,10 +166,11 @@ def _published_section(
     }
 
 
-def _described(log: BanditLog, rows: ActionRows, policy: ActionRows, codes: Codes) -> str:
+def _described(log: BanditLog, rows: ActionRows, policy: ActionRows | None, codes: Codes) -> str:
     contexts = f", {len(rows.context_names)} context columns" if rows.context_names else ""
-    form = "its Beta posteriors" if "a" in policy.numbers else "its own log"
-    form = "its probabilities" if "probability" in policy.numbers else form
+    form = "its probabilities"
+    if policy is not None and "probability" not in policy.numbers:
+        form = "its Beta posteriors" if "a" in policy.numbers else "its own log"
     return (
         f"{len(log):,} decisions, {codes.n_actions} actions at {codes.n_places} "
         f"place{'s' * (codes.n_places > 1)}{contexts}; reward {log.rewards.mean():.5f} under the logging policy; "

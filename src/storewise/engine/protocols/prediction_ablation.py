@@ -14,7 +14,8 @@ from storewise.core.config import parse
 from storewise.core.errors import ConfigError
 from storewise.core.progress import Progress, step
 from storewise.core.rng import spawn
-from storewise.data.labelled_table import read_table, with_label
+from storewise.data.labelled_table import with_label
+from storewise.data.table_file import read_table
 from storewise.engine.history import read_history
 from storewise.engine.protocols import table
 from storewise.engine.protocols.inputs import Inputs
@@ -169,7 +170,7 @@ def parts_of(inputs: Inputs, *, seed: int, budget_s: float) -> Parts:
 
 def _of_table(inputs: Inputs, seed: int) -> Parts:
     path = inputs.path("data")
-    read = with_label(read_table(path), str(inputs.label), where=path.name)
+    read = with_label(read_table(path, known=[str(inputs.label)]), str(inputs.label), where=path.name)
     task = table.prepare(read, inputs, seed=seed)
     places = task.split.train[-MOST_ROWS:]
     fields, labelled = task.learned(places, seed)

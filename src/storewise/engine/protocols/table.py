@@ -14,7 +14,9 @@ import polars as pl
 from storewise.core.errors import DataError
 from storewise.core.progress import Progress, step
 from storewise.core.rng import spawn
-from storewise.data.labelled_table import LabelledTable, need_columns, read_table, with_label
+from storewise.data.date_text import dates_of_numbers
+from storewise.data.labelled_table import LabelledTable, need_columns, with_label
+from storewise.data.table_file import read_table
 from storewise.engine.protocols.inputs import Inputs
 from storewise.engine.registry import component_names
 from storewise.metrics import probability
@@ -82,7 +84,8 @@ class Table:
         path = inputs.path("data")
         label = inputs.column("label")
         with step(progress, f"reading {path.name}"):
-            table = with_label(read_table(path), label, where=path.name)
+            known = [n for n in (label, inputs.time, inputs.group) if n is not None]
+            table = with_label(read_table(path, known=known), label, where=path.name)
         task = prepare(table, inputs, seed=seed)
         candidates = None
         if models is not None:
@@ -120,10 +123,11 @@ def prepare(table: LabelledTable, inputs: Inputs, *, seed: int) -> Task:
     frame, labels, notes = table.frame, table.labels, list(table.notes)
     moments = None
     if inputs.time is not None:
+        clock = dates_of_numbers(frame[inputs.time])
+        frame = frame if clock is None else frame.with_columns(clock)
         moments, _ = moments_of(frame[inputs.time])
         dated = moments > UNKNOWN_MOMENT
-        if not dated.any():
-            raise DataError(f"{inputs.time!r} holds no time.", next_step="Name a column of dates or numbers.")
+        _check_dated(frame[inputs.time], dated)
         if not dated.all():
             notes.append(f"{int((~dated).sum()):,} rows without a time are left out")
             frame, labels, moments = frame.filter(pl.Series(dated)), labels[dated], moments[dated]
@@ -158,16 +162,21 @@ def with_best_fields(task: Task, *, seed: int, progress: Progress) -> tuple[Task
         for name, rates in (("rates", True), ("no rates", False))
     }
     made: dict[str, list[Fold]] = {name: [] for name in tasks}
+    counted = False
     for part in progress.track(parts, label="fields of each fold"):
         for name, variant in tasks.items():
             fields, train = variant.learned(part.train, seed)
-            later = Labelled(fields(task.frame[part.later]), task.labels[part.later])
-            made[name].append(Fold(train, later))
+            counted |= bool(fields.rates.names)
+            if name == "rates" or counted:
+                later = Labelled(fields(task.frame[part.later]), task.labels[part.later])
+                made[name].append(Fold(train, later))
+    if not counted:  # no column has values that come back
+        return tasks["rates"], made["rates"]
     with step(progress, "with rates of earlier rows, or without"):
         best, losses = best_variant(made, seed=seed)
     note = (
-        f"rates of earlier rows are {'used' if best == 'rates' else 'left out'}: with them logistic regression has a "
-        f"log loss of {losses['rates']:.4g} on validation, without {losses['no rates']:.4g}"
+        f"rates of earlier rows are {'used' if best == 'rates' else 'left out'}: with them logistic regression "
+        f"or trees have a log loss of {losses['rates']:.4g} on validation, without {losses['no rates']:.4g}"
     )
     return replace(tasks[best], notes=(*task.notes, note)), made[best]
 
@@ -205,6 +214,17 @@ def tested(
         })  # fmt: skip
     found.sort(key=lambda row: (not row["selected"], row["metrics"]["log_loss"]["value"]))
     return found, drawn
+
+
+def _check_dated(column: pl.Series, dated: npt.NDArray[np.bool_]) -> None:
+    """Raise where most of what stands in the column of times is none."""
+    unread = column.filter(pl.Series(~dated)).drop_nulls()
+    if not dated.any() or len(unread) > dated.sum():
+        shown = f"; {len(unread):,} values cannot be read, {unread[0]!r} for one" if len(unread) else ""
+        raise DataError(
+            f"{column.name!r} holds {'few times' if dated.any() else 'no time'}{shown}.",
+            next_step="Name a column of dates in one form (2024-01-31 09:30), or of numbers that rise with time.",
+        )
 
 
 def _split(labels: Floats, moments: Places | None, groups: Places | None, seed: int) -> folds.Split:

@@ -44,6 +44,12 @@ class Codes:
         places = sorted(set(log.positions or [""]), key=_natural)
         return cls(_numbered(actions), _numbered(places))
 
+    @classmethod
+    def of_names(cls, log: ActionRows, names: Sequence[str]) -> Codes:
+        """Actions are ``names``; positions are those of the log."""
+        places = sorted(set(log.positions or [""]), key=_natural)
+        return cls(_numbered(sorted({*log.actions, *names}, key=_natural)), _numbered(places))
+
     @property
     def n_actions(self) -> int:
         return len(self.actions)

@@ -59,11 +59,24 @@ def by_group(groups: Places, share: float, rng: np.random.Generator) -> Split:
             "All rows are of one group.", next_step="Leave --group out, or give a column that differs."
         )
     order = rng.permutation(k)
-    sizes = np.bincount(group_at)[order]
-    held = order[: max(1, int(np.searchsorted(np.cumsum(sizes), share * len(groups), side="right")))]
-    later = np.isin(group_at, held[: k - 1])
+    sizes = np.bincount(group_at)
+    held = order[: int(np.searchsorted(np.cumsum(sizes[order]), share * len(groups), side="right"))][: k - 1]
+    if not len(held):  # the first alone is more than the share
+        held = _small(order, sizes, share * len(groups))
+    later = np.isin(group_at, held)
     shuffled = rng.permutation(len(groups))
     return Split(shuffled[~later[shuffled]], shuffled[later[shuffled]], "group")
+
+
+def _small(order: Places, sizes: Places, most: float) -> Places:
+    """Groups, in their order, that have no more than so many rows together; the smallest one where none has."""
+    held: list[int] = []
+    rows = 0
+    for group in order:
+        if rows + sizes[group] <= most:
+            held.append(int(group))
+            rows += int(sizes[group])
+    return np.array(held or [int(np.argmin(sizes))], np.int64)
 
 
 def stratified(labels: npt.NDArray[np.float64], share: float, rng: np.random.Generator) -> Split:
@@ -89,7 +102,8 @@ def validation_folds(
     """Folds inside the training rows of a split, each to learn from and judge by.
 
     By time: what lies before each of ``TIME_STARTS``, and the quarter after it. Otherwise ``parts`` parts, each
-    judged once by what the others taught. Folds where a side has one class are left out.
+    judged once by what the others taught; of one group only, rows are parted by chance. Folds where a side has one
+    class are left out.
 
     Raises:
         DataError: when no fold is left.
@@ -107,9 +121,10 @@ def validation_folds(
     else:
         rng = np.random.default_rng(seed)
         part_of = np.arange(len(train)) % parts
-        if groups is not None:
+        n_groups = 0 if groups is None else len(np.unique(groups[train]))
+        if groups is not None and n_groups > 1:
             _, group_at = np.unique(groups[train], return_inverse=True)
-            part_of = (rng.permutation(int(group_at.max(initial=0)) + 1) % parts)[group_at]
+            part_of = (rng.permutation(n_groups) % parts)[group_at]
         else:
             for label in (0.0, 1.0):
                 mine = labels[train] == label

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from storewise.core.config import Config
+from storewise.core.config import Config, parse
 from storewise.core.errors import DataError
 from storewise.core.progress import Progress, Silent
 from storewise.core.registry import Registry
@@ -18,6 +18,7 @@ from storewise.predict import COMPONENTS
 from storewise.predict.base import Labelled, Predictor, Values
 from storewise.predict.calibration import platt
 from storewise.predict.choose.contest import Contest, Fold, fit
+from storewise.predict.choose.pool import BLEND, LOGISTIC, TREES, blend_config, pooled
 from storewise.predict.choose.tune import tune
 
 NETWORK = 30  # complexity from which on a model is a network
@@ -25,6 +26,10 @@ NETWORK_ROWS, NETWORK_EVENTS = 5_000, 100
 """With fewer training rows, or fewer of the rarer outcome, no network is tried."""
 TUNING_SHARE = 0.7  # of the time that is left when every model has been tried with its defaults
 TUNED = 3  # models that are tuned: the best ones with their defaults
+FEW_CELLS = (
+    2_000_000  # rows times columns up to which a model that is no network is tried even if time is short
+)
+NETWORK_SHARE = 0.5  # of the time that is left, that one network may take; the trees are to be tuned, too
 
 
 @dataclass(frozen=True)
@@ -93,7 +98,8 @@ def choose(
 ) -> Choice:
     """Try every predictor on folds (each judged on rows after those it learned from), within about ``budget_s``.
 
-    Each is tried with its defaults, the simplest first; the best ones are then tuned. The choice is the simplest
+    Each is tried with its defaults, the simplest first; the best ones are then tuned, and the blend is put together of
+    the logistic regression and the trees as they then are. The choice is the simplest
     whose loss is within one standard error (of the paired difference, row by row) of the best one's: the rule of
     Breiman et al. (1984). ``storage``: an Optuna storage URL, to go on with an earlier search.
 
@@ -108,10 +114,12 @@ def choose(
     contest = Contest(registry(), tuple(folds), seed, watching, tracker)
     names = list(candidates) if candidates is not None else predictors()
     kinds = {name: contest.kind(name) for name in names}
-    ordered = sorted(names, key=lambda name: (kinds[name].complexity, name))
+    # A blend of models that compete anyway is put together at the end.
+    late = {BLEND} if {BLEND, LOGISTIC, TREES} <= set(names) else set()
+    ordered = sorted(set(names) - late, key=lambda name: (kinds[name].complexity, name))
     attempts: dict[str, Attempt] = {}
     for name in watching.track(ordered, label="predictors on validation"):
-        attempts[name] = _try(contest, name, kinds[name], until, forced=candidates is not None)
+        attempts[name] = _try(contest, name, kinds[name], until, budget_s, forced=candidates is not None)
         if not attempts[name].skipped:
             contest.track(name, attempts[name].loss)
     leaders = sorted((a for a in attempts.values() if not a.skipped), key=lambda a: a.loss)
@@ -120,16 +128,9 @@ def choose(
         raise DataError(
             f"No predictor could be trained ({why}).", next_step="See the reasons, or name others."
         )
-    share = TUNING_SHARE * (until - time.perf_counter())
-    for attempt in leaders[:TUNED]:
-        tuned = tune(contest, attempt.name, budget_s=share / min(TUNED, len(leaders)), storage=storage)
-        if tuned is not None:
-            after = replace(attempt, trials=1 + tuned.trials)
-            if tuned.loss < attempt.loss:
-                after = replace(
-                    after, config=tuned.config, scores=tuned.scores, losses=_losses(contest, tuned.scores)
-                )
-            attempts[attempt.name] = after
+    _tune_all(contest, leaders, attempts, until, storage, quick=budget_s > 0 and candidates is None)
+    for name in late:
+        attempts[name] = _blend(attempts[LOGISTIC], attempts[TREES], contest, kinds[name])
     labels = contest.labels
     selected, reason, told = _simplest(
         [a for a in attempts.values() if not a.skipped], list(attempts.values()), folds
@@ -137,7 +138,49 @@ def choose(
     return Choice(selected, tuple(attempts.values()), labels, reason, told)
 
 
-def _try(contest: Contest, name: str, kind: type[Predictor], until: float, *, forced: bool) -> Attempt:  # type: ignore[type-arg]
+def _tune_all(
+    contest: Contest,
+    leaders: Sequence[Attempt],
+    attempts: dict[str, Attempt],
+    until: float,
+    storage: str | None,
+    *,
+    quick: bool,
+) -> None:
+    """Tune the best ones, the quickest first: what one leaves of its share of the time, the others have. ``quick``: of
+    models that are no networks the known good settings are tried on small data even if time is short."""
+    chosen = sorted(leaders[:TUNED], key=lambda a: a.seconds)
+    until = time.perf_counter() + TUNING_SHARE * (until - time.perf_counter())
+    for place, attempt in enumerate(chosen):
+        budget_s = (until - time.perf_counter()) / (len(chosen) - place)
+        kind = contest.kind(attempt.name)
+        known = (
+            len(kind.starts()) if quick and kind.complexity < NETWORK and _cells(contest) <= FEW_CELLS else 0
+        )
+        tuned = tune(contest, attempt.name, budget_s=budget_s, storage=storage, least=known)
+        if tuned is not None:
+            after = replace(attempt, trials=1 + tuned.trials)
+            if tuned.loss < attempt.loss:
+                after = replace(
+                    after, config=tuned.config, scores=tuned.scores, losses=_losses(contest, tuned.scores)
+                )
+            attempts[attempt.name] = after
+
+
+def _blend(logistic: Attempt, trees: Attempt, contest: Contest, kind: type[Predictor[Any]]) -> Attempt:
+    if skipped := logistic.skipped or trees.skipped:
+        return Attempt(BLEND, kind.complexity, skipped=skipped)
+    assert logistic.config is not None
+    assert trees.config is not None
+    weight, scores = pooled(logistic.scores, trees.scores, contest.labels)
+    config = parse(kind.Config, blend_config(logistic.config, trees.config, weight), where=BLEND)
+    contest.track(BLEND, float(_losses(contest, scores).mean()))
+    return Attempt(BLEND, kind.complexity, config, _losses(contest, scores), scores, trials=1)
+
+
+def _try(
+    contest: Contest, name: str, kind: type[Predictor[Any]], until: float, budget_s: float, *, forced: bool
+) -> Attempt:
     """A predictor with its defaults, unless the data is too small or the time too short for it."""
     from storewise.core.errors import MissingExtra
 
@@ -151,11 +194,13 @@ def _try(contest: Contest, name: str, kind: type[Predictor], until: float, *, fo
     if not forced and (rows < least or (network and rarer < NETWORK_EVENTS)):
         need = f"{least:,} rows" if rows < least else f"{NETWORK_EVENTS} rows of each outcome"
         return Attempt(name, kind.complexity, skipped=f"needs {need}")
-    if time.perf_counter() > until and not forced and kind.complexity > 0:
+    quick = not network and _cells(contest) <= FEW_CELLS and budget_s > 0
+    if time.perf_counter() > until and not forced and not quick and kind.complexity > 0:
         return Attempt(name, kind.complexity, skipped="no time was left")
     started = time.perf_counter()
     try:
-        found = contest.run(name, None, until=until if network and not forced else float("inf"))
+        most = started + NETWORK_SHARE * (until - started) if network and not forced else float("inf")
+        found = contest.run(name, None, until=most)
     except MissingExtra as error:
         return Attempt(name, kind.complexity, skipped=str(error))
     if found is None:
@@ -163,6 +208,11 @@ def _try(contest: Contest, name: str, kind: type[Predictor], until: float, *, fo
     config, scores = found
     seconds = time.perf_counter() - started
     return Attempt(name, kind.complexity, config, _losses(contest, scores), scores, seconds, trials=1)
+
+
+def _cells(contest: Contest) -> int:
+    largest = max((fold.train.rows for fold in contest.folds), key=len)
+    return len(largest) * max(1, largest.numbers.shape[1] + largest.categories.shape[1])
 
 
 def _losses(contest: Contest, scores: Values) -> Values:

@@ -39,6 +39,7 @@ def tune(
     budget_s: float,
     storage: str | None = None,
     most: int = MOST_TRIALS,
+    least: int = 0,
     pruner: Pruner = "median",
 ) -> Tuned | None:
     """Search the predictor's own space for about ``budget_s``; None when it has none, or no trial was finished.
@@ -46,12 +47,13 @@ def tune(
     The tree-structured Parzen estimator (Bergstra et al., 2011) proposes. A trial is ended whose log-loss, at a
     validation of its early stopping or after a fold, is above the median of the others at that point; with
     ``hyperband``, as its brackets say (Li et al., 2018). ``storage``: an Optuna
-    storage URL; a search of the same name in it is gone on with, its trials counted towards ``most``.
+    storage URL; a search of the same name in it is gone on with, its trials counted towards ``most``. So many as
+    ``least`` are made, whatever the time.
     """
     import optuna
 
     kind = contest.kind(name)
-    if budget_s <= 0 or not kind.space(_Defaults()):
+    if (budget_s <= 0 and not least) or not kind.space(_Defaults()):
         return None
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     with warnings.catch_warnings():
@@ -63,6 +65,9 @@ def tune(
             ),
             pruner=_pruner(pruner, len(contest.folds)),
         )  # fmt: skip
+    if not study.trials:
+        for start in kind.starts():
+            study.enqueue_trial(start)
     until = time.perf_counter() + budget_s
     best: list[Tuned] = []
 
@@ -81,7 +86,8 @@ def tune(
                 raise optuna.TrialPruned
 
         config = parse(kind.Config, values, where=name)
-        found = contest.run(name, config, until=until, after_fold=after_fold, on_validation=on_validation)
+        limit = float("inf") if trial.number < least else until
+        found = contest.run(name, config, until=limit, after_fold=after_fold, on_validation=on_validation)
         if found is None:
             raise optuna.TrialPruned
         loss = _loss(found[1], contest.labels)
@@ -92,11 +98,16 @@ def tune(
         return loss
 
     lasts = 0.0
-    while len(study.trials) < most and time.perf_counter() + lasts < until:
+    while (made := _made(study)) < most and (made < least or time.perf_counter() + lasts < until):
         started = time.perf_counter()
         study.optimize(objective, n_trials=1)
         lasts = max(lasts, 0.5 * (time.perf_counter() - started))
     return _best(study, contest, name, best)
+
+
+def _made(study: Any) -> int:
+    """Trials that were made; those that wait for their turn are not counted."""
+    return sum(trial.state.is_finished() for trial in study.trials)
 
 
 def _best(study: Any, contest: Contest, name: str, best: list[Tuned]) -> Tuned | None:
@@ -105,11 +116,12 @@ def _best(study: Any, contest: Contest, name: str, best: list[Tuned]) -> Tuned |
     if not done:
         return None
     leader = min(done, key=lambda trial: trial.value)
+    made = _made(study)
     if not best or leader.value < best[0].loss - 1e-12:
         found = contest.run(name, leader.user_attrs["config"])
         assert found is not None
-        return Tuned(found[0], found[1], float(leader.value), len(study.trials))
-    return Tuned(best[0].config, best[0].scores, best[0].loss, len(study.trials))
+        return Tuned(found[0], found[1], float(leader.value), made)
+    return Tuned(best[0].config, best[0].scores, best[0].loss, made)
 
 
 def _pruner(name: Pruner, folds: int) -> Any:

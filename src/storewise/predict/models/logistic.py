@@ -65,6 +65,14 @@ class Logistic(Predictor[LogisticConfig]):
             "crossed": trial.suggest_categorical("crossed", [0, 4, 6]),
         }
 
+    @classmethod
+    def starts(cls) -> tuple[dict[str, Any], ...]:
+        """Plain logistic regression, and one that trusts categories of few rows more."""
+        return (
+            {"regularization": 1.0, "bins": 0, "crossed": 0},
+            {"regularization": 1.0, "bins": 8, "crossed": 4},
+        )
+
     def train(
         self, data: Labelled, *, validation: Labelled | None = None, rng: np.random.Generator,
         progress: Progress | None = None,

@@ -15,6 +15,13 @@ from storewise.predict.base import Contributions, Labelled, Predictor, Rows, Tri
 from storewise.predict.models.labels import require_event
 
 SEPARATOR = "\x1f"
+LEAST_COLUMNS = 4  # that a tree sees
+MOST_ROUNDS = 1500  # of a search, where early stopping ends what is too long
+DEEPER: dict[str, Any] = {
+    "learning_rate": 0.06, "num_leaves": 31, "min_data_in_leaf": 20, "feature_fraction": 0.8, "lambda_l2": 1.0,
+    "cat_smooth": 10.0, "native": True,
+}  # fmt: skip
+BETWEEN = DEEPER | {"learning_rate": 0.08, "num_leaves": 15, "feature_fraction": 0.7, "lambda_l2": 3.0}
 
 
 class TreesConfig(Config):
@@ -65,7 +72,13 @@ class Trees(Predictor[TreesConfig]):
             "lambda_l2": trial.suggest_float("lambda_l2", 0.1, 100.0, log=True),
             "cat_smooth": trial.suggest_float("cat_smooth", 5.0, 500.0, log=True),
             "native": trial.suggest_categorical("native", [True, False]),
+            "rounds": MOST_ROUNDS,
         }
+
+    @classmethod
+    def starts(cls) -> tuple[dict[str, Any], ...]:
+        """Larger trees than those of the defaults, which are made for rare and noisy events."""
+        return DEEPER, BETWEEN
 
     def train(
         self, data: Labelled, *, validation: Labelled | None = None, rng: np.random.Generator,
@@ -86,21 +99,23 @@ class Trees(Predictor[TreesConfig]):
             valid = [lgb.Dataset(self._matrix(validation.rows), validation.labels, reference=made, **about)]
             callbacks = [lgb.early_stopping(self.config.patience, verbose=False)]
         trained = lgb.train(
-            self._parameters(len(data.labels), int(rng.integers(2**31))), made, self.config.rounds,
+            self._parameters(*x.shape, int(rng.integers(2**31))), made, self.config.rounds,
             valid_sets=valid, callbacks=callbacks,
         )  # fmt: skip
         self._rounds = max(trained.best_iteration if valid else trained.current_iteration(), 1)
         # Through its text: what serves is what an artifact holds.
         self._booster = lgb.Booster(model_str=trained.model_to_string(num_iteration=self._rounds))
 
-    def _parameters(self, n: int, seed: int) -> dict[str, Any]:
+    def _parameters(self, n: int, width: int, seed: int) -> dict[str, Any]:
         wanted = self.config
         return {
             "objective": "binary", "metric": "binary_logloss", "learning_rate": wanted.learning_rate,
             "num_leaves": wanted.num_leaves,
             # Leaves of a small table may be small, or there would be no tree.
             "min_data_in_leaf": max(1, min(wanted.min_data_in_leaf, n // 20)),
-            "min_sum_hessian_in_leaf": 1e-3, "feature_fraction": wanted.feature_fraction,
+            "min_sum_hessian_in_leaf": 1e-3,
+            # A tree that sees one or two of a few columns cannot find what they do together.
+            "feature_fraction": max(wanted.feature_fraction, min(1.0, LEAST_COLUMNS / max(width, 1))),
             "bagging_fraction": wanted.bagging_fraction, "bagging_freq": 1, "lambda_l2": wanted.lambda_l2,
             "cat_smooth": wanted.cat_smooth, "cat_l2": wanted.lambda_l2, "seed": seed, "deterministic": True,
             "force_row_wise": True, "num_threads": wanted.threads, "verbosity": -1,

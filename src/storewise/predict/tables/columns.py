@@ -9,15 +9,18 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from storewise.data.date_text import read_dates
+
 Kind = Literal["number", "category", "date", "text", "left out"]
 BLANKS = ("", "nan", "na", "n/a", "null", "none", "nat", "inf", "-inf", "infinity", "-infinity")
-LIKE = 0.99  # share of the values that must read as numbers or as dates
-DATE_FORMATS = (
-    "%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.fZ",
-    "%Y-%m-%d", "%Y/%m/%d %H:%M:%S", "%Y/%m/%d", "%d.%m.%Y %H:%M", "%d.%m.%Y", "%m/%d/%Y %H:%M", "%m/%d/%Y",
-)  # fmt: skip
+LIKE = 0.99  # share of the values that must read as dates
+MOSTLY = 0.8  # share of the values that must read as numbers; words between them are values of a category
+CALENDAR_DAYS = (
+    330.0  # a year's course can be learned from so many days, and where rows come later, from twice as many
+)
 ID_SHARE = 0.98  # a text column with more different values than this share of rows is an id
 KEY_SHARE = 0.8  # a column with fewer different values than this share of rows can be counted
+DAY_S = 86_400.0
 UNKNOWN_MOMENT = -(2**63)
 FEW_ROWS = 50  # with fewer rows nothing is called an id
 WORDS = 4.0  # words in a value, on average, from which on it is text
@@ -26,13 +29,15 @@ WORDS = 4.0  # words in a value, on average, from which on it is text
 @dataclass(frozen=True)
 class Column:
     """A column as training found it. ``is_category``: also coded (whole numbers may be codes); ``is_key``: values
-    come back often enough to be counted; ``note``: why it is left out, or what was done to it."""
+    come back often enough to be counted; ``calendar``: a date that spans enough days to know seasons by; ``note``:
+    why it is left out, or what was done to it."""
 
     name: str
     kind: Kind
     is_category: bool = False
     is_key: bool = False
     note: str = ""
+    calendar: bool = False
 
 
 def describe(column: pl.Series, *, text: bool = False, least_count: int = 10) -> Column:
@@ -59,12 +64,13 @@ def describe(column: pl.Series, *, text: bool = False, least_count: int = 10) ->
     if column.dtype == pl.Boolean or isinstance(column.dtype, (pl.Categorical, pl.Enum)):
         return Column(name, "category", is_category=True, is_key=True)
     if column.dtype.is_temporal() and column.dtype not in (pl.Duration, pl.Time):
-        return Column(name, "date")
+        return date(name, values)
     numbers = numbers_of(values)
-    if np.isfinite(numbers).mean() >= LIKE:
-        return _number(name, numbers[np.isfinite(numbers)], n, distinct, least_count)
-    if dates_of(values).is_not_null().mean() >= LIKE:  # type: ignore[operator]
-        return Column(name, "date")
+    if column.dtype.is_numeric() or np.isfinite(numbers).mean() >= MOSTLY:
+        return _number(name, values, numbers, n, distinct, least_count)
+    dates = dates_of(values)
+    if dates.is_not_null().mean() >= LIKE:  # type: ignore[operator]
+        return date(name, dates)
     words = values.cast(pl.String).str.count_matches(r"\S+").mean()
     if isinstance(words, float) and words >= WORDS and distinct > 0.2 * len(values):
         return Column(name, "text")
@@ -73,21 +79,33 @@ def describe(column: pl.Series, *, text: bool = False, least_count: int = 10) ->
     return Column(name, "category", is_category=True, is_key=distinct <= KEY_SHARE * len(values))
 
 
+def date(name: str, values: pl.Series, *, years: float = 1.0) -> Column:
+    """A date; ``years`` that it has to span for its seasons to be told."""
+    seconds = numbers_of(dates_of(values))
+    span = float(np.ptp(seconds[np.isfinite(seconds)])) if np.isfinite(seconds).any() else 0.0
+    return Column(name, "date", calendar=span >= years * CALENDAR_DAYS * DAY_S)
+
+
 def _number(
-    name: str, values: npt.NDArray[np.float64], n: int, distinct: int, least_count: int
-) -> Column:  # fmt: skip
-    whole = bool((values == np.round(values)).all()) and float(np.abs(values).max()) < 2**53
-    dense = whole and float(np.ptp(values)) < 2 * distinct
-    if n >= FEW_ROWS and whole and dense and distinct == len(values) == n:
+    name: str, values: pl.Series, numbers: npt.NDArray[np.float64], n: int, distinct: int, least_count: int
+) -> Column:
+    known = numbers[np.isfinite(numbers)]
+    if not len(known):
+        return _out(name, "no value is a number of usual size")
+    whole = bool((known == np.round(known)).all()) and float(np.abs(known).max()) < 2**53
+    dense = whole and float(np.ptp(known)) < 2 * distinct
+    if n >= FEW_ROWS and whole and dense and distinct == len(known) == n:
         return _out(name, "it numbers the rows")
-    if not whole or distinct < 3:
+    words = len(known) < len(numbers) and values.dtype == pl.String
+    if (not whole and not words) or distinct < 3:
         return Column(name, "number")
-    _, counts = np.unique(values, return_counts=True)
-    # Whole numbers may be amounts or codes; where most rows hold values that come back, they are read as both.
+    counts = values.value_counts()["count"].to_numpy()
+    # Whole numbers may be amounts or codes; where most rows hold values that come back, they are read as both. So
+    # are numbers with words between them: the words are values of their own.
     covered = counts[counts >= least_count].sum() / len(values)
     return Column(
-        name, "number", is_category=bool(covered >= 0.5), is_key=distinct <= KEY_SHARE * len(values)
-    )  # fmt: skip
+        name, "number", is_category=words or bool(covered >= 0.5), is_key=distinct <= KEY_SHARE * len(values)
+    )
 
 
 def cleaned(column: pl.Series) -> pl.Series:
@@ -136,15 +154,7 @@ def dates_of(column: pl.Series) -> pl.Series:
         if isinstance(column.dtype, pl.Datetime) and column.dtype.time_zone:
             column = column.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
         return column.cast(pl.Datetime("us"), strict=False)
-    text = column.cast(pl.String, strict=False)
-    best = pl.Series(column.name, [None] * len(column), dtype=pl.Datetime("us"))
-    for form in DATE_FORMATS:
-        found = text.str.to_datetime(form, strict=False, time_unit="us")
-        if found.null_count() < best.null_count():
-            best = found
-        if best.null_count() == text.null_count():
-            break
-    return best
+    return read_dates(column.cast(pl.String, strict=False))
 
 
 def moments_of(column: pl.Series) -> tuple[npt.NDArray[np.int64], bool]:

@@ -19,9 +19,11 @@ from storewise.core.rng import derive_seed, spawn
 from storewise.predict.base import MISSING, Labelled, Rows
 from storewise.predict.tables import hashing
 from storewise.predict.tables.columns import (
+    DAY_S,
     UNKNOWN_MOMENT,
     Column,
     cleaned,
+    date,
     dates_of,
     describe,
     moments_of,
@@ -30,7 +32,8 @@ from storewise.predict.tables.columns import (
 from storewise.predict.tables.keys import KeyRates
 from storewise.predict.tables.text import Encode, TextDirections
 
-DAY_S = 86_400.0
+YEAR_S = 365.2425 * DAY_S
+LATER_YEARS = 2.0  # of the clock: rows to come lie after those learned from, so a season must have come twice
 Floats = npt.NDArray[np.float64]
 
 
@@ -93,7 +96,7 @@ class Fields:
             if column.kind == "number":
                 numbers[column.name] = numbers_of(cleaned(frame[column.name]))
             elif column.kind == "date":
-                numbers |= self._date(column.name, frame[column.name], moments)
+                numbers |= self._date(column, frame[column.name], moments)
             if column.is_category:
                 codes[column.name] = self._codes(column.name, frame[column.name])
         rate_names = self.rates.names
@@ -107,9 +110,10 @@ class Fields:
             {name: self._vectors(name, frame[name]) for name in self.texts},
         )  # fmt: skip
 
-    def _date(self, name: str, column: pl.Series, moments: Floats | None) -> dict[str, Floats]:
-        """Hour and weekday; for another column than the time, how long before the row's moment it lies."""
-        dates = dates_of(cleaned(column))
+    def _date(self, about: Column, column: pl.Series, moments: Floats | None) -> dict[str, Floats]:
+        """Hour and weekday, day of the month and time of the year where training spans years; for another column
+        than the time, how long before the row's moment it lies."""
+        name, dates = about.name, dates_of(cleaned(column))
         seconds = numbers_of(dates)
         hour = (seconds % DAY_S) / 3600.0
         found = {
@@ -118,6 +122,12 @@ class Fields:
             f"{name}: cosine of the hour": np.cos(hour * np.pi / 12.0),
             f"{name}: weekday": ((seconds // DAY_S) + 3) % 7,
         }
+        if about.calendar:
+            turn = (seconds / YEAR_S) * 2.0 * np.pi
+            found |= {
+                f"{name}: month": numbers_of(dates.dt.month()), f"{name}: day": numbers_of(dates.dt.day()),
+                f"{name}: sine of the year": np.sin(turn), f"{name}: cosine of the year": np.cos(turn),
+            }  # fmt: skip
         if name != self.config.time:
             age = (self.start_s if moments is None else moments) - seconds
             found[f"{name}: days before"] = age / DAY_S
@@ -243,7 +253,7 @@ def _described(frame: pl.DataFrame, config: FieldsConfig) -> tuple[Column, ...]:
         if name == config.time:
             _, clock = moments_of(frame[name])
             order = Column(name, "left out", note=f"{name} gives the order, and is no feature")
-            found.append(Column(name, "date") if clock else order)
+            found.append(date(name, cleaned(frame[name]), years=LATER_YEARS) if clock else order)
         else:
             found.append(describe(frame[name], text=name in config.text, least_count=config.least_count))
     return tuple(found)
