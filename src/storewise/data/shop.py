@@ -18,6 +18,12 @@ from storewise.data.returns import net_of_returns
 from storewise.data.schema import EVENT_KIND
 from storewise.data.stores import Store
 
+_OF_LISTS = (
+    "slot",
+    "position",
+    "source",
+    "known_at",
+)  # what an event may say of the list it was part of, and when
 _BY_STRENGTH = ("purchase", "rating", "cart", "click", "view")
 
 
@@ -41,7 +47,11 @@ def dataset(store: Store, *, until: datetime | None = None, view: ViewConfig | N
     pseudonyms of customers with any event; after them come the anonymous sessions with any event of a kind
     that counts, by sorted session id. Events of products the catalogue does not know are left out. ``values`` holds
     ratings when ratings are what counts. ``extra["events"]``: all events as integers (customer, product,
-    kind, at in seconds, quantity, unit_price_minor), customer -1 for any other session.
+    kind, at in seconds, quantity, unit_price_minor), customer -1 for any other session. ``customer`` is who it
+    was as known at the end; who it was as known at any moment before follows from ``signed`` (the event itself
+    names the customer) and ``session`` (an index of all sessions by sorted id, -1 for none), see
+    :mod:`storewise.data.identities`. Where events have them also ``slot``, ``position``, ``source`` and
+    ``known`` (seconds: when the shop learned of an event that came late). ``extra["sessions"]``: session ids by index.
 
     Raises:
         DataError: when the store has no products, or ``kinds`` names an unknown kind.
@@ -72,13 +82,16 @@ def build(
             "The shop has no products.", next_step="Ingest them: storewise ingest --products FILE."
         )
     catalogue = products.sort("product_id")
-    numbered = _with_products(events, catalogue)
+    numbered = _with_products(events, catalogue).with_columns(
+        pl.col("customer_id").is_not_null().alias("signed")
+    )
     if view.merge_sessions:
         numbered = _merge_sessions(numbered)
     kinds = _kinds(view, numbered)
     counts = pl.col("kind").is_in(pl.Series(list(kinds), dtype=EVENT_KIND).implode())
     customers, shoppers = _index_shoppers(numbered, numbered.filter(counts))
-    encoded = _encode(numbered, shoppers)
+    sessions = numbered["session_id"].drop_nulls().unique().sort()
+    encoded = _encode(numbered, shoppers, sessions)
     positive = encoded.filter(counts & (pl.col("customer") >= 0))
     if view.net_returns and "purchase" in kinds:
         positive = net_of_returns(encoded, positive)
@@ -92,7 +105,7 @@ def build(
         watermark=end if until is None else seconds(until),
         name=name,
         currency=_currency(catalogue, events),
-        extra={"events": encoded.drop("value")},
+        extra={"events": encoded.drop("value"), "sessions": sessions.to_frame("session_id")},
     )
 
 
@@ -109,7 +122,10 @@ def _with_products(events: pl.DataFrame, catalogue: pl.DataFrame) -> pl.DataFram
         "unit_price_minor",
         "value",
     ]
-    found = events.select(wanted).join(index, on="product_id", how="left", maintain_order="left")
+    told = [
+        name for name in _OF_LISTS if name in events.columns and events[name].null_count() < events.height
+    ]
+    found = events.select(wanted + told).join(index, on="product_id", how="left", maintain_order="left")
     return found.filter(pl.col("product").is_not_null()).drop("product_id")
 
 
@@ -168,9 +184,15 @@ def _index_shoppers(events: pl.DataFrame, positive: pl.DataFrame) -> tuple[list[
     return customers.to_list(), index
 
 
-def _encode(events: pl.DataFrame, shoppers: pl.DataFrame) -> pl.DataFrame:
+def _encode(events: pl.DataFrame, shoppers: pl.DataFrame, sessions: pl.Series) -> pl.DataFrame:
+    numbers = pl.DataFrame(
+        {"session_id": sessions, "session": pl.int_range(len(sessions), dtype=pl.Int32, eager=True)}
+    )
+    lists = [name for name in ("slot", "position", "source") if name in events.columns]
+    late = [(pl.col("known_at").dt.epoch("us") / 1e6).alias("known")] if "known_at" in events.columns else []
     return (
-        events.with_columns(
+        events.join(numbers, on="session_id", how="left", maintain_order="left")
+        .with_columns(
             pl.coalesce("customer_id", "session_id").alias("shopper"),
             pl.col("customer_id").is_not_null().alias("known"),
         )
@@ -183,6 +205,10 @@ def _encode(events: pl.DataFrame, shoppers: pl.DataFrame) -> pl.DataFrame:
             "quantity",
             "unit_price_minor",
             "value",
+            "signed",
+            pl.col("session").fill_null(-1),
+            *lists,
+            *late,
         )
     )
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import polars as pl
 from pydantic import Field
 from scipy import sparse
 
@@ -17,12 +16,17 @@ from storewise.core.config import Config
 from storewise.data.dataset import Dataset
 from storewise.predict.features import segments
 from storewise.predict.features.events import DAY_S, PURCHASE, EventLog, Orders, Trails
+from storewise.predict.features.lists import ListFacts, packed, unpacked
 from storewise.predict.models.buy_till_you_die import UNIT_DAYS, BgNbd, GammaGamma
 
 Floats = npt.NDArray[np.float64]
 Vectors = npt.NDArray[np.float32]
 WINDOWS = (28, 91, 365)
 LEAST_TOGETHER = 2  # orders that two products share, from which they count as bought together
+EARLY_DAYS = 28.0  # of history that windows leave before them
+LEAST_EARLY = 4  # early products a direction of text
+BLOCK = 256  # products whose neighbours are counted at once
+LISTS = "lists_"  # how the arrays of lists are called among those of the shop
 MANY_LINES = 100  # orders longer than this say little of what goes together
 
 
@@ -37,31 +41,27 @@ class FactsConfig(Config):
 
 @dataclass(frozen=True)
 class Shelf:
-    """The products as the catalogue has them, which no event changes: ``categories`` (n,) codes, -1 for none;
-    ``list_price_minor`` (n,), NaN for none, used only in a shop whose events carry no price; ``text`` (n, d):
-    unit vectors of what the products are, or None."""
+    """What the products are, which no event changes: ``categories`` (n,) codes, -1 for none; ``text`` (n, d): unit
+    vectors of their texts, or None. Prices are not among it: a list price of today says nothing of the past."""
 
     categories: npt.NDArray[np.int64]
-    list_price_minor: Floats
     text: Vectors | None = None
 
-    def reduced(self, size: int) -> Vectors:
-        """``text`` in its first ``size`` principal directions, (n, 0) without any."""
-        return _reduced(self.text, size, len(self.categories))
+    def reduced(self, size: int, early: npt.NDArray[np.bool_]) -> Vectors:
+        """``text`` in the first ``size`` principal directions of the products ``early`` (n,), (n, 0) without any."""
+        return _reduced(self.text, size, early)
 
     @classmethod
     def of(cls, shop: Dataset, text: Vectors | None = None) -> Shelf:
-        """Of a shop's catalogue; ``text`` defaults to the dataset's content."""
-        n = shop.n_products
-        codes, prices = np.full(n, -1, np.int64), np.full(n, np.nan)
+        """Of a shop's catalogue. A dataset's ``content`` is no text here: it learned from all behaviour, so that at a
+        past moment it would know what came later."""
+        codes = np.full(shop.n_products, -1, np.int64)
         if "category" in shop.products.columns:
             column = shop.products["category"]
             known = column.drop_nulls().unique().sort()
             places = {name: i for i, name in enumerate(known.to_list())}
             codes = np.array([places.get(name, -1) for name in column.to_list()], np.int64)
-        if "price_minor" in shop.products.columns:
-            prices = shop.products["price_minor"].cast(pl.Float64).fill_null(float("nan")).to_numpy()
-        return cls(codes, prices, shop.content if text is None else text)
+        return cls(codes, text)
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,8 @@ class ShopFacts:
     By product (n_products,): ``categories``, ``price_minor`` (mean price of the events so far), ``buyers_28/91/365``
     (different shoppers), ``age_days`` and ``quiet_days`` since its first and last sale, ``again_share`` (buyers with
     two orders or more), ``again_days`` (their mean gap). ``text`` (n_products, d). ``near_indptr/products/values``:
-    the cosine of orders for products bought together.
+    the cosine of orders for products bought together. ``lists``: what is known of products in lists; ``slots``,
+    ``sources``: names of the log's codes, as bytes.
     """
 
     now: float
@@ -98,6 +99,9 @@ class ShopFacts:
     """(4,): r, α, a, b of BG/NBD, NaN where it could not be fitted."""
     spend: Floats
     """(3,): p, q, γ of Gamma-Gamma, NaN where it could not be fitted."""
+    lists: ListFacts
+    slots: npt.NDArray[np.uint8]
+    sources: npt.NDArray[np.uint8]
 
     @classmethod
     def of(
@@ -112,7 +116,7 @@ class ShopFacts:
         """As of ``now``: what happens later is left out before anything is counted. ``products=False`` leaves out
         what only features of products read (popularity, repeats, what is bought together)."""
         config = config or FactsConfig()
-        past = log.select((log.at < now) & (log.kinds == PURCHASE))
+        past = log.before(now, PURCHASE)
         n = log.n_products
         unknown = np.full(n, np.nan)
         pairs = _product_pairs(past) if products else (unknown, unknown, np.nan, np.nan)
@@ -120,7 +124,7 @@ class ShopFacts:
         known = _everybody(past, now)
         orders = known.orders
         life, spend = _lifetimes(orders)
-        price, unit_price = _prices(past, shelf.list_price_minor)
+        price, unit_price = _prices(past)
         first, last = np.full(n, np.nan), np.full(n, np.nan)
         in_time = np.argsort(past.at, kind="stable")
         last[past.products[in_time]] = past.at[in_time]
@@ -136,11 +140,12 @@ class ShopFacts:
             buyers_28=buyers[28], buyers_91=buyers[91], buyers_365=buyers[365],
             age_days=(now - first) / DAY_S, quiet_days=(now - last) / DAY_S,
             again_share=pairs[0], again_days=pairs[1],
-            text=shelf.reduced(config.text_size),
+            text=shelf.reduced(config.text_size, _early(log, now)),
             near_indptr=near.indptr.astype(np.int64), near_products=near.indices.astype(np.int32),
             near_values=near.data.astype(np.float32),
             unit_price_minor=unit_price, again_share_shop=pairs[2], again_days_shop=pairs[3],
             life=life, spend=spend,
+            lists=ListFacts.of(log, now), slots=packed(log.slot_names), sources=packed(log.source_names),
         )  # fmt: skip
 
     @property
@@ -175,15 +180,30 @@ class ShopFacts:
         """The fitted model, None where there was too little to fit."""
         return None if np.isnan(self.spend).any() else GammaGamma(*self.spend.tolist())
 
+    @cached_property
+    def slot_names(self) -> tuple[str, ...]:
+        """The name of each code of a slot."""
+        return unpacked(self.slots)
+
+    @cached_property
+    def source_names(self) -> tuple[str, ...]:
+        """The name of each code of what makes lists."""
+        return unpacked(self.sources)
+
     def state(self) -> dict[str, npt.NDArray[Any]]:
         """As arrays for an artifact."""
-        return {field.name: np.asarray(getattr(self, field.name)) for field in fields(self)}
+        own = [field.name for field in fields(self) if field.name != "lists"]
+        return {name: np.asarray(getattr(self, name)) for name in own} | {
+            LISTS + field.name: np.asarray(getattr(self.lists, field.name)) for field in fields(ListFacts)
+        }
 
     @classmethod
     def restore(cls, state: Mapping[str, npt.NDArray[Any]]) -> ShopFacts:
         """From what ``state`` gave."""
-        values: dict[str, Any] = {field.name: state[field.name] for field in fields(cls)}
-        return cls(**{name: v.item() if v.ndim == 0 else v for name, v in values.items()})
+        plain = {name: v.item() if v.ndim == 0 else v for name, v in state.items()}
+        lists = ListFacts(**{field.name: plain[LISTS + field.name] for field in fields(ListFacts)})
+        own = {field.name: plain[field.name] for field in fields(cls) if field.name != "lists"}
+        return cls(**own, lists=lists)
 
     def at(self, now: float) -> ShopFacts:
         """The same facts asked at a later moment: ages grow, counts stay as they were learned."""
@@ -255,11 +275,10 @@ def lifetimes(orders: Orders) -> tuple[Floats, Floats, Floats]:
     return np.maximum(orders.count - 1, 0), (last - first) / week, (trails.now - first) / week
 
 
-def _prices(past: EventLog, listed: Floats) -> tuple[Floats, float]:
-    priced = np.isfinite(past.spend_minor)
+def _prices(past: EventLog) -> tuple[Floats, float]:
+    priced, n = np.isfinite(past.spend_minor), past.n_products
     if not priced.any():
-        return listed, float(np.nanmean(listed)) if np.isfinite(listed).any() else float("nan")
-    n = past.n_products
+        return np.full(n, np.nan), float("nan")
     spent = segments.total(past.products[priced], past.spend_minor[priced], n)
     units = segments.total(past.products[priced], past.quantity[priced], n)
     return segments.ratio(spent, units), float(spent.sum() / max(units.sum(), 1.0))
@@ -275,14 +294,26 @@ def _together(orders: Orders, n: int, neighbours: int) -> sparse.csr_matrix:
     )
     baskets.sum_duplicates()
     baskets.data[:] = 1
-    norms = np.sqrt(np.maximum(np.asarray(baskets.sum(axis=0)).ravel(), 1))
-    pairs = (baskets.T @ baskets).tocsr()
-    pairs.data[pairs.data < LEAST_TOGETHER] = 0
-    pairs.setdiag(0)
-    pairs.eliminate_zeros()
-    own = norms[np.repeat(np.arange(n), np.diff(pairs.indptr))]
-    pairs.data = (pairs.data / (own * norms[pairs.indices])).astype(np.float32)
-    return _best(pairs, neighbours)
+    norms = np.sqrt(np.maximum(np.asarray(baskets.sum(axis=0)).ravel(), 1)).astype(np.float32)
+    of_product = baskets.T.tocsr()
+    # All pairs at once would be nearly dense: a block of products at a time, of which only the best stay.
+    blocks = [
+        _best(_cosines(of_product[start : start + BLOCK], baskets, norms, start), neighbours)
+        for start in range(0, n, BLOCK)
+    ]
+    return sparse.vstack(blocks, format="csr") if blocks else sparse.csr_matrix((n, n), dtype=np.float32)
+
+
+def _cosines(
+    block: sparse.csr_matrix, baskets: sparse.csr_matrix, norms: npt.NDArray[np.float32], start: int
+) -> sparse.csr_matrix:
+    """Of the products from ``start`` on with all that share enough orders with them."""
+    pairs = (block @ baskets).tocsr()
+    own = start + np.repeat(np.arange(block.shape[0]), np.diff(pairs.indptr))
+    kept = (pairs.data >= LEAST_TOGETHER) & (pairs.indices != own)
+    own, other = own[kept], pairs.indices[kept]
+    values = (pairs.data[kept] / (norms[own] * norms[other])).astype(np.float32)
+    return sparse.csr_matrix((values, (own - start, other)), shape=pairs.shape)
 
 
 def _best(pairs: sparse.csr_matrix, k: int) -> sparse.csr_matrix:
@@ -299,13 +330,25 @@ def _best(pairs: sparse.csr_matrix, k: int) -> sparse.csr_matrix:
     return sparse.csr_matrix((pairs.data[kept], (rows, pairs.indices[kept])), shape=pairs.shape)
 
 
-def _reduced(text: Vectors | None, size: int, n: int) -> Vectors:
-    """The first principal directions of the products' vectors (uncentred: a cosine stays a cosine)."""
+def _early(log: EventLog, now: float) -> npt.NDArray[np.bool_]:
+    """(n_products,): with an event in the first weeks, before which no window begins. Their texts give the directions
+    for every moment, so that none knows of products that came later."""
+    found = np.zeros(log.n_products, bool)
+    known = log.holds(now)
+    if known.any():
+        found[log.products[known & (log.at < log.at[known].min() + EARLY_DAYS * DAY_S)]] = True
+    return found
+
+
+def _reduced(text: Vectors | None, size: int, early: npt.NDArray[np.bool_]) -> Vectors:
+    """The first principal directions of the early products' vectors (uncentred: a cosine stays a cosine); as it is
+    where there are too few to tell directions by."""
     if text is None or not size:
-        return np.zeros((n, 0), np.float32)
-    if text.shape[1] <= size:
+        return np.zeros((len(early), 0), np.float32)
+    if text.shape[1] <= size or early.sum() < LEAST_EARLY * size:
         return text.astype(np.float32)
-    values, directions = np.linalg.eigh(np.asarray(text.T @ text, np.float64))
+    known = text[early]
+    values, directions = np.linalg.eigh(np.asarray(known.T @ known, np.float64))
     best = directions[:, np.argsort(-values, kind="stable")[:size]]
     best = best * np.where(best[np.abs(best).argmax(axis=0), np.arange(size)] < 0, -1.0, 1.0)
     return np.asarray(text @ best.astype(np.float32), np.float32)
