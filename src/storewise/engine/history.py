@@ -37,10 +37,18 @@ class History:
         def until(moment: float) -> Dataset:
             at = datetime.fromtimestamp(moment, UTC)
             return _over_the_same_customers(
-                build(products, events.filter(pl.col("at") < at), until=at, name=name), whole
+                build(products, _known_before(events, at), until=at, name=name), whole
             )
 
         return cls(whole, until)
+
+
+def _known_before(events: pl.DataFrame, at: datetime) -> pl.DataFrame:
+    """What happened before and was known by then: an order that came late was not."""
+    past = events.filter(pl.col("at") < at)
+    if "known_at" not in past.columns:
+        return past
+    return past.filter(pl.col("known_at").is_null() | (pl.col("known_at") < at))
 
 
 def _over_the_same_customers(part: Dataset, whole: Dataset) -> Dataset:

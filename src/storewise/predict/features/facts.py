@@ -13,21 +13,17 @@ from pydantic import Field
 from scipy import sparse
 
 from storewise.core.config import Config
-from storewise.data.dataset import Dataset
 from storewise.predict.features import segments
 from storewise.predict.features.events import DAY_S, PURCHASE, EventLog, Orders, Trails
 from storewise.predict.features.lists import ListFacts, packed, unpacked
+from storewise.predict.features.shelf import Shelf, early
+from storewise.predict.features.together import together
 from storewise.predict.models.buy_till_you_die import UNIT_DAYS, BgNbd, GammaGamma
 
 Floats = npt.NDArray[np.float64]
 Vectors = npt.NDArray[np.float32]
 WINDOWS = (28, 91, 365)
-LEAST_TOGETHER = 2  # orders that two products share, from which they count as bought together
-EARLY_DAYS = 28.0  # of history that windows leave before them
-LEAST_EARLY = 4  # early products a direction of text
-BLOCK = 256  # products whose neighbours are counted at once
 LISTS = "lists_"  # how the arrays of lists are called among those of the shop
-MANY_LINES = 100  # orders longer than this say little of what goes together
 
 
 class FactsConfig(Config):
@@ -37,31 +33,6 @@ class FactsConfig(Config):
     horizon_days: float = Field(default=28.0, gt=0)
     text_size: int = Field(default=64, ge=0, le=256)
     neighbours: int = Field(default=50, ge=1, le=1000)
-
-
-@dataclass(frozen=True)
-class Shelf:
-    """What the products are, which no event changes: ``categories`` (n,) codes, -1 for none; ``text`` (n, d): unit
-    vectors of their texts, or None. Prices are not among it: a list price of today says nothing of the past."""
-
-    categories: npt.NDArray[np.int64]
-    text: Vectors | None = None
-
-    def reduced(self, size: int, early: npt.NDArray[np.bool_]) -> Vectors:
-        """``text`` in the first ``size`` principal directions of the products ``early`` (n,), (n, 0) without any."""
-        return _reduced(self.text, size, early)
-
-    @classmethod
-    def of(cls, shop: Dataset, text: Vectors | None = None) -> Shelf:
-        """Of a shop's catalogue. A dataset's ``content`` is no text here: it learned from all behaviour, so that at a
-        past moment it would know what came later."""
-        codes = np.full(shop.n_products, -1, np.int64)
-        if "category" in shop.products.columns:
-            column = shop.products["category"]
-            known = column.drop_nulls().unique().sort()
-            places = {name: i for i, name in enumerate(known.to_list())}
-            codes = np.array([places.get(name, -1) for name in column.to_list()], np.int64)
-        return cls(codes, text)
 
 
 @dataclass(frozen=True)
@@ -116,6 +87,7 @@ class ShopFacts:
         """As of ``now``: what happens later is left out before anything is counted. ``products=False`` leaves out
         what only features of products read (popularity, repeats, what is bought together)."""
         config = config or FactsConfig()
+        shelf = shelf.at(now)
         past = log.before(now, PURCHASE)
         n = log.n_products
         unknown = np.full(n, np.nan)
@@ -130,7 +102,7 @@ class ShopFacts:
         last[past.products[in_time]] = past.at[in_time]
         first[past.products[in_time[::-1]]] = past.at[in_time[::-1]]
         near = (
-            _together(orders, n, config.neighbours)
+            together(orders, n, config.neighbours)
             if products
             else sparse.csr_matrix((n, n), dtype=np.float32)
         )
@@ -140,7 +112,7 @@ class ShopFacts:
             buyers_28=buyers[28], buyers_91=buyers[91], buyers_365=buyers[365],
             age_days=(now - first) / DAY_S, quiet_days=(now - last) / DAY_S,
             again_share=pairs[0], again_days=pairs[1],
-            text=shelf.reduced(config.text_size, _early(log, now)),
+            text=shelf.reduced(config.text_size, early(log, now)),
             near_indptr=near.indptr.astype(np.int64), near_products=near.indices.astype(np.int32),
             near_values=near.data.astype(np.float32),
             unit_price_minor=unit_price, again_share_shop=pairs[2], again_days_shop=pairs[3],
@@ -282,73 +254,3 @@ def _prices(past: EventLog) -> tuple[Floats, float]:
     spent = segments.total(past.products[priced], past.spend_minor[priced], n)
     units = segments.total(past.products[priced], past.quantity[priced], n)
     return segments.ratio(spent, units), float(spent.sum() / max(units.sum(), 1.0))
-
-
-def _together(orders: Orders, n: int, neighbours: int) -> sparse.csr_matrix:
-    """Cosine of the sets of orders, the best neighbours of each product, itself left out."""
-    lines = orders.lines_of
-    short = orders.lines[orders.line_order] <= MANY_LINES
-    baskets = sparse.csr_matrix(
-        (np.ones(int(short.sum()), np.float32), (orders.line_order[short], lines.products[short])),
-        shape=(len(orders.at), n),
-    )
-    baskets.sum_duplicates()
-    baskets.data[:] = 1
-    norms = np.sqrt(np.maximum(np.asarray(baskets.sum(axis=0)).ravel(), 1)).astype(np.float32)
-    of_product = baskets.T.tocsr()
-    # All pairs at once would be nearly dense: a block of products at a time, of which only the best stay.
-    blocks = [
-        _best(_cosines(of_product[start : start + BLOCK], baskets, norms, start), neighbours)
-        for start in range(0, n, BLOCK)
-    ]
-    return sparse.vstack(blocks, format="csr") if blocks else sparse.csr_matrix((n, n), dtype=np.float32)
-
-
-def _cosines(
-    block: sparse.csr_matrix, baskets: sparse.csr_matrix, norms: npt.NDArray[np.float32], start: int
-) -> sparse.csr_matrix:
-    """Of the products from ``start`` on with all that share enough orders with them."""
-    pairs = (block @ baskets).tocsr()
-    own = start + np.repeat(np.arange(block.shape[0]), np.diff(pairs.indptr))
-    kept = (pairs.data >= LEAST_TOGETHER) & (pairs.indices != own)
-    own, other = own[kept], pairs.indices[kept]
-    values = (pairs.data[kept] / (norms[own] * norms[other])).astype(np.float32)
-    return sparse.csr_matrix((values, (own - start, other)), shape=pairs.shape)
-
-
-def _best(pairs: sparse.csr_matrix, k: int) -> sparse.csr_matrix:
-    """The k largest values of each row, of equal ones the first."""
-    kept = np.ones(len(pairs.data), bool)
-    for row in np.flatnonzero(np.diff(pairs.indptr) > k):
-        part = slice(pairs.indptr[row], pairs.indptr[row + 1])
-        values = pairs.data[part]
-        border = np.partition(values, -k)[-k]
-        kept[part] = values > border
-        level = np.flatnonzero(values == border)[: k - int((values > border).sum())]
-        kept[part.start + level] = True
-    rows = np.repeat(np.arange(pairs.shape[0]), np.diff(pairs.indptr))[kept]
-    return sparse.csr_matrix((pairs.data[kept], (rows, pairs.indices[kept])), shape=pairs.shape)
-
-
-def _early(log: EventLog, now: float) -> npt.NDArray[np.bool_]:
-    """(n_products,): with an event in the first weeks, before which no window begins. Their texts give the directions
-    for every moment, so that none knows of products that came later."""
-    found = np.zeros(log.n_products, bool)
-    known = log.holds(now)
-    if known.any():
-        found[log.products[known & (log.at < log.at[known].min() + EARLY_DAYS * DAY_S)]] = True
-    return found
-
-
-def _reduced(text: Vectors | None, size: int, early: npt.NDArray[np.bool_]) -> Vectors:
-    """The first principal directions of the early products' vectors (uncentred: a cosine stays a cosine); as it is
-    where there are too few to tell directions by."""
-    if text is None or not size:
-        return np.zeros((len(early), 0), np.float32)
-    if text.shape[1] <= size or early.sum() < LEAST_EARLY * size:
-        return text.astype(np.float32)
-    known = text[early]
-    values, directions = np.linalg.eigh(np.asarray(known.T @ known, np.float64))
-    best = directions[:, np.argsort(-values, kind="stable")[:size]]
-    best = best * np.where(best[np.abs(best).argmax(axis=0), np.arange(size)] < 0, -1.0, 1.0)
-    return np.asarray(text @ best.astype(np.float32), np.float32)
