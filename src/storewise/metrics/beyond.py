@@ -16,6 +16,7 @@ from storewise.metrics.intervals import Interval
 Lists = npt.NDArray[np.int32]
 PerUser = npt.NDArray[np.float64]
 NORMAL_95 = 1.959964
+PAIRS = 5_000  # of products compared at once
 PAIR_BATCH = 256
 
 
@@ -79,7 +80,11 @@ def diversity(top: Lists, matrix: sparse.csr_matrix) -> PerUser:
     unit = sparse.csr_matrix(matrix @ sparse.diags(1.0 / np.maximum(norms, 1e-12))).T.tocsr()
 
     def cosine(left: Lists, right: Lists) -> PerUser:
-        return np.asarray(unit[left].multiply(unit[right]).sum(axis=1), np.float64).ravel()
+        found = np.empty(len(left))
+        for start in range(0, len(left), PAIRS):  # every pair brings all customers of both products
+            part = slice(start, start + PAIRS)
+            found[part] = np.asarray(unit[left[part]].multiply(unit[right[part]]).sum(axis=1)).ravel()
+        return found
 
     return _mean_unlikeness(top, cosine)
 
