@@ -155,6 +155,43 @@ def test_a_live_sign_in_moves_the_session(clicked_shop: Path) -> None:
         service.close()
 
 
+def test_an_order_that_came_late_counts(clicked_shop: Path) -> None:
+    """It happened before training and came after it; what training has is not counted twice."""
+    service = small_shop.open_service(clicked_shop, now=small_shop.END + timedelta(hours=5))
+    service.start()
+    try:
+        who, snapshot = service.shoppers.customer("c020"), service.current()
+        assert snapshot.predictions is not None
+
+        def orders() -> int:
+            at = small_shop.END.timestamp() + 18_000
+            actor = actor_of(snapshot, service.sign_ins, who, None, at)
+            return int((trail_of(snapshot, actor, service.live, snapshot.predictions, at).kinds == 4).sum())
+
+        before = orders()
+        at = (small_shop.END - timedelta(hours=2)).isoformat()
+        late = {
+            "kind": "purchase",
+            "product_id": "p12",
+            "at": at,
+            "customer": "c020",
+            "event_id": "came-late",
+        }
+        rows = service.check_events([late]).rows
+        assert rows[0]["known_at"] == small_shop.END + timedelta(hours=5)
+        service.write_events(rows).result(10)
+        assert orders() == before + 1
+        service.live.add(
+            [(f"c:{who}", float(snapshot.log.at[0]), "p00", "purchase", 1)]
+        )  # somebody else's time
+        mine = snapshot.log.trails([snapshot.customer_index[who]], 1e12)
+        held = snapshot.catalogue.ids[mine.products[0]]
+        service.live.add([(f"c:{who}", float(mine.at[0]), held, "purchase", 1)])
+        assert orders() == before + 2
+    finally:
+        service.close()
+
+
 def test_over_http(clicked_shop: Path) -> None:
     service = small_shop.open_service(clicked_shop)
     with TestClient(create_app(service), base_url="http://127.0.0.1:8000") as client:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,14 +43,15 @@ def actor_of(
 
 
 def trail_of(snapshot: Snapshot, actor: Actor, live: Live, found: Predictions, now: float) -> Trails:
-    """The actor's events before ``now``: those of the store, and live ones since the watermark."""
+    """The actor's events before ``now``: those of the store, and live ones that training has not seen: since the
+    watermark, or earlier ones that came late."""
     log = snapshot.log
     keys = [session_key(name) for name in actor.sessions]
     if actor.customer is not None:
         keys.insert(0, customer_key(actor.customer))
     who = snapshot.customer_index.get(actor.customer, -1) if actor.customer is not None else -1
     parts = [] if log is None else [_stored(snapshot, log, actor, who, now)]
-    parts.append(_fresh(snapshot, live.of(*keys), found))
+    parts.append(_fresh(snapshot, live.of(*keys), found, parts))
     products, kinds, at, quantity, spend = (np.concatenate(part) for part in zip(*parts, strict=True))
     return Trails.single(products, kinds, at, quantity, spend, now=now, customer=who)
 
@@ -80,14 +81,27 @@ def _rows(log: EventLog, actor: int, now: float) -> np.typing.NDArray[np.int64]:
     return rows[log.holds(now, rows)]
 
 
-def _fresh(snapshot: Snapshot, live: Iterable[LiveEvent], found: Predictions) -> Columns:
+def _fresh(
+    snapshot: Snapshot, live: Iterable[LiveEvent], found: Predictions, stored: Sequence[Columns]
+) -> Columns:
     index = snapshot.catalogue.index
-    fresh = [e for e in live if e.at >= snapshot.watermark and e.product_id in index and e.kind in CODE]
+    there = [e for e in live if e.product_id in index and e.kind in CODE]
+    held: set[tuple[int, int, int]] = set()
+    if any(e.at < snapshot.watermark for e in there):
+        held = {_key(p, k, t) for part in stored for p, k, t in zip(*part[:3], strict=True)}
+    fresh = [
+        e for e in there
+        if e.at >= snapshot.watermark or _key(index[e.product_id], CODE[e.kind], e.at) not in held
+    ]  # fmt: skip
     products = np.array([index[e.product_id] for e in fresh], np.int64)
     units = np.array([e.quantity or 1 for e in fresh], np.float64)
     kinds = np.array([CODE[e.kind] for e in fresh], np.int8)
     at = np.array([e.at for e in fresh], np.float64)
     return products, kinds, at, units, units * found.facts.price_minor[products]
+
+
+def _key(product: int, kind: int, at: float) -> tuple[int, int, int]:
+    return int(product), int(kind), round(1e3 * float(at))
 
 
 def _customers(snapshot: Snapshot, signed: SignIns, session: str, now: float) -> set[str]:
