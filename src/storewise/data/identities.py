@@ -8,6 +8,7 @@ only then, so that what a later sign-in tells cannot be seen at an earlier momen
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -51,7 +52,7 @@ class Owners:
     def __len__(self) -> int:
         return len(self.customers)
 
-    def at(self, sessions: Ints, moments: Floats) -> Ints:
+    def at(self, sessions: npt.NDArray[np.integer[Any]], moments: Floats) -> Ints:
         """(n,): the customer of each session (-1: no session) as known at a moment, -1 for nobody."""
         if not len(self):
             return np.full(np.shape(sessions), -1, np.int64)
