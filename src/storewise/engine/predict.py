@@ -8,88 +8,40 @@ names none, the first place of the shop's commonest slot is assumed, and the ans
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
-from datetime import datetime
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
 from storewise.core.clock import Clock, seconds
 from storewise.core.errors import StateError, UnknownName
 from storewise.engine.predictions.actor import actor_of, trail_of
+from storewise.engine.predictions.answer import Forecast, Place, Predicted, payload
 from storewise.engine.predictions.learned import RATE, Learned, Predictions
-from storewise.engine.predictions.words import label, said
+from storewise.engine.predictions.reasons import Reason, reasons
 from storewise.engine.serving.live import Live
 from storewise.engine.serving.sign_ins import SignIns
 from storewise.engine.serving.snapshot import Snapshot
 from storewise.predict.base import Rows
 from storewise.predict.features import ShopFacts, Trails, customer_rows, pair_rows
-from storewise.predict.features.shown import CATEGORIES, Shown
+from storewise.predict.features.shown import Shown
 from storewise.predict.targets import LISTED, TARGETS
 
-TOP = 5
-LEAST_LOG_ODDS = 0.01
+__all__ = [
+    "Case",
+    "Forecast",
+    "Forecaster",
+    "Place",
+    "Predicted",
+    "Reason",
+    "payload",
+    "predictions_of",
+    "reasons",
+    "rows_for",
+]
+
 NO_ORDER = "no order is known of this shopper: everybody's rate"
 NO_EVENT = "nothing is known of this shopper: everybody's rate"
 NO_SESSION = "unknown: it is asked of customers with an order, and this session is nobody's"
-
-
-@dataclass(frozen=True, slots=True)
-class Reason:
-    """A feature, its value, and how far it moved the prediction from the mean (log odds before calibration)."""
-
-    feature: str
-    value: float
-    log_odds: float
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Predicted:
-    """``basis``: ``model`` or ``base rate``; ``rate``: what is true of everybody."""
-
-    target: str
-    about: str
-    kind: str
-    horizon_days: float
-    value: float
-    low: float
-    high: float
-    rate: float
-    basis: str
-    model: str
-    reasons: tuple[Reason, ...] = ()
-    note: str | None = None
-    note_code: str | None = None
-
-
-@dataclass(frozen=True)
-class Forecast:
-    """An answer. ``known``: whether the shopper has any event; ``missing``: target → why it cannot be predicted.
-    ``session``: asked about, where it is nobody's; ``place``: what was assumed of the list, where a product is asked."""
-
-    at: datetime
-    snapshot: Snapshot
-    customer: str | None
-    product: str | None
-    known: bool
-    personal: bool
-    predictions: tuple[Predicted, ...]
-    missing: dict[str, str] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
-    session: str | None = None
-    place: Place | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A place in a list: ``slot`` and ``source`` (what makes the list), None where the shop's impressions name none;
-    ``position`` from 0; ``price_minor``, None where they say no price."""
-
-    slot: str | None
-    position: float
-    source: str | None
-    price_minor: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,85 +181,3 @@ def _predict(learned: Learned, case: Case, known: bool, snapshot: Snapshot) -> P
         *about, float(value.value[0]), float(value.low[0]), float(value.high[0]), rate, basis,
         learned.component, reasons(learned, rows, currency=snapshot.catalogue.currency, facts=case.facts),
     )  # fmt: skip
-
-
-def reasons(
-    learned: Learned, rows: Rows, *, top: int = TOP, currency: str | None = None, facts: ShopFacts | None = None
-) -> tuple[Reason, ...]:  # fmt: skip
-    """What moved the prediction of the first row most, exactly as the model has it (TreeSHAP or linear terms); for
-    BG/NBD, which has no such parts, what it believes of the shopper."""
-    numbers = dict(zip(rows.number_names, rows.numbers[0].astype(float).tolist(), strict=True))
-    told = learned.predictor.contributions(rows) if learned.predictor is not None else None
-    if told is None:
-        believed = (
-            ("p_alive", "bg_orders", "order_value_log")
-            if learned.target.amount
-            else ("p_alive", "bg_p_purchase")
-        )
-        kept = [name for name in believed if name in numbers and np.isfinite(numbers[name])]
-        return tuple(
-            Reason(name, numbers[name], float("nan"), said(name, numbers[name], currency)) for name in kept
-        )
-    texts = _names(rows, facts)
-    sizes = told.values[0]
-    order = np.argsort(-np.abs(sizes), kind="stable")[:top]
-    return tuple(
-        Reason(
-            told.names[i], numbers.get(told.names[i], float("nan")), float(sizes[i]),
-            texts.get(told.names[i]) or said(told.names[i], numbers.get(told.names[i], float("nan")), currency),
-        )
-        for i in order
-        if abs(sizes[i]) >= LEAST_LOG_ODDS
-    )  # fmt: skip
-
-
-def _names(rows: Rows, facts: ShopFacts | None) -> dict[str, str]:
-    """Category → what it is, by name."""
-    if facts is None:
-        return {}
-    names = dict(zip(CATEGORIES, (facts.slot_names, facts.source_names), strict=True))
-    codes = dict(zip(rows.category_names, rows.categories[0].tolist(), strict=True))
-    return {
-        name: f"{label(name)}: {names[name][code - 1] if code > 0 else 'not known'}"
-        for name, code in codes.items()
-        if name in names
-    }
-
-
-def payload(forecast: Forecast) -> dict[str, Any]:
-    """The answer as JSON has it; see docs/api.md."""
-    return {
-        "at": forecast.at,
-        "snapshot": forecast.snapshot.id,
-        "customer": forecast.customer,
-        "session": forecast.session,
-        "product": forecast.product,
-        "known": forecast.known,
-        "personal": forecast.personal,
-        "currency": forecast.snapshot.catalogue.currency,
-        "place": None if forecast.place is None else asdict(forecast.place),
-        "predictions": [_as_json(found) for found in forecast.predictions],
-        "not_predictable": [{"target": name, "reason": why} for name, why in forecast.missing.items()],
-        "notes": list(forecast.notes),
-    }
-
-
-def _number(value: float) -> float | None:
-    return None if np.isnan(value) else value
-
-
-def _as_json(found: Predicted) -> dict[str, Any]:
-    return {
-        "target": found.target, "about": found.about, "kind": found.kind, "horizon_days": found.horizon_days,
-        "value": _number(found.value), "low": _number(found.low), "high": _number(found.high),
-        "rate": _number(found.rate), "basis": found.basis,
-        "model": found.model, "note": found.note, "note_code": found.note_code,
-        "reasons": [
-            {
-                "feature": reason.feature, "label": label(reason.feature), "value": reason.value,
-                "log_odds": reason.log_odds, "text": reason.text,
-                "effect": None if np.isnan(reason.log_odds) else ("raises" if reason.log_odds > 0 else "lowers"),
-            }
-            for reason in found.reasons
-        ],
-    }  # fmt: skip

@@ -83,7 +83,11 @@ def learn(
             except DataError as error:
                 why = f"not predictable from this shop: {error.problem}"
         missing[target.name] = why
-    now = log.end + 1e-3
+    now = log.latest + 1e-3
+    # What serves knows today's catalogue, also where its rows were corrected after the last event.
+    today = (
+        past if past.shelf.edits is None else replace(past, shelf=replace(past.shelf, edits=None), _facts={})
+    )
     report = {name: dict(found.report) for name, found in learned.items()}
     report |= {
         name: {"about": TARGETS[name].about, "predictable": False, "reason": why}
@@ -91,7 +95,7 @@ def learn(
     }
     names = [target.name for target in wanted]
     in_order = {name: learned[name] for name in names if name in learned}
-    return Predictions(in_order, missing, past.facts(now)), {name: report[name] for name in names}
+    return Predictions(in_order, missing, today.facts(now)), {name: report[name] for name in names}
 
 
 def _wanted(config: PredictConfig) -> list[Target]:

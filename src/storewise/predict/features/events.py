@@ -17,6 +17,7 @@ import polars as pl
 
 from storewise.data.dataset import Dataset
 from storewise.data.identities import Owners
+from storewise.predict.features.stretches import stretches
 from storewise.predict.features.trails import (
     CODE,
     DAY_S,
@@ -123,7 +124,7 @@ class EventLog:
             signed = (who >= 0) & (where >= 0)
             owners = Owners.of(where[signed], who[signed], told[signed], n_sessions=size)
             about["owners"] = owners
-            given = _stretches(given | {"sessions": where, "customers": who}, told, owners, n_customers)
+            given = stretches(given | {"sessions": where, "customers": who}, told, owners, n_customers)
             who = given.pop("customers")
         order = np.lexsort((given["at"], who))
         rows = {name: None if part is None else part[order] for name, part in given.items()}
@@ -178,6 +179,12 @@ class EventLog:
         """The time of the last event, 0 when there is none."""
         return float(self.at.max()) if len(self) else 0.0
 
+    @property
+    def latest(self) -> float:
+        """When all of it was known: the time of the last event, or later where an event came late."""
+        late = -np.inf if self.known is None or not len(self) else float(self.known.max())
+        return max(self.end, late)
+
     def select(self, rows: Mask | Ints) -> EventLog:
         """The rows of a mask, or of rising indices."""
         parts = {name: getattr(self, name) for name in (*PARTS, *OPTIONAL)}
@@ -230,33 +237,6 @@ class EventLog:
             self.products[rows], self.kinds[rows], self.at[rows], self.quantity[rows],
             self.spend_minor[rows], moments, who,
         )  # fmt: skip
-
-
-def _stretches(given: dict[str, Any], told: Floats, owners: Owners, n_customers: int) -> dict[str, Any]:
-    """The events' rows: one for each stretch of moments in which an event has one actor, in the order of events."""
-    who, where = given["customers"], given["sessions"].astype(np.int64)
-    anonymous = (who < 0) & (where >= 0)
-    actor = np.where(anonymous, n_customers + where, who)
-    given |= {"anonymous": anonymous, "customers": actor}
-    owned = anonymous.copy()
-    owned[anonymous] = owners.customers[where[anonymous]] >= 0
-    if not owned.any():
-        return given
-    rest, mine = np.flatnonzero(~owned), np.flatnonzero(owned)
-    session, since, until = where[mine], owners.since[where[mine]], owners.until[where[mine]]
-    never = np.full(len(mine), np.inf)
-    event = np.concatenate([rest, mine, mine, mine])
-    whose = np.concatenate([actor[rest], actor[mine], owners.customers[session], actor[mine]])
-    start = np.concatenate(
-        [told[rest], told[mine], np.maximum(told[mine], since), np.maximum(told[mine], until)]
-    )
-    stop = np.concatenate([np.full(len(rest), np.inf), since, until, never])
-    kept = np.flatnonzero(start < stop)
-    kept = kept[np.lexsort((start[kept], event[kept]))]
-    event = event[kept]
-    rows = {name: None if part is None else part[event] for name, part in given.items()}
-    first = np.r_[True, event[1:] != event[:-1]]
-    return rows | {"customers": whose[kept], "known": start[kept], "until": stop[kept], "first": first}
 
 
 def _lists(events: pl.DataFrame) -> dict[str, Any]:
