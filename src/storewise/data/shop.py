@@ -19,12 +19,9 @@ from storewise.data.returns import net_of_returns
 from storewise.data.schema import EVENT_KIND
 from storewise.data.stores import Store
 
-_OF_LISTS = (
-    "slot",
-    "position",
-    "source",
-    "known_at",
-)  # what an event may say of the list it was part of, and when
+# What an event may say of the list it was part of, and of when it was known.
+_OF_LISTS = ("slot", "position", "source", "known_at")
+_NEEDED = ("at", "customer_id", "session_id", "product_id", "kind", "quantity", "unit_price_minor", "value")
 _BY_STRENGTH = ("purchase", "rating", "cart", "click", "view")
 
 
@@ -112,24 +109,20 @@ def build(
     )
 
 
-def _with_products(events: pl.DataFrame, catalogue: pl.DataFrame) -> pl.DataFrame:
-    """The events of known products, with the product's index; ids stay for the next steps."""
-    index = catalogue.select("product_id", pl.int_range(pl.len(), dtype=pl.Int32).alias("product"))
-    wanted = [
-        "at",
-        "customer_id",
-        "session_id",
-        "product_id",
-        "kind",
-        "quantity",
-        "unit_price_minor",
-        "value",
-    ]
+def needed(events: pl.DataFrame) -> pl.DataFrame:
+    """The columns that :func:`build` reads, without lists and times of which no event says anything."""
     told = [
         name for name in _OF_LISTS if name in events.columns and events[name].null_count() < events.height
     ]
-    found = events.select(wanted + told).join(index, on="product_id", how="left", maintain_order="left")
-    return found.filter(pl.col("product").is_not_null()).drop("product_id")
+    return events.select(*_NEEDED, *told, *(name for name in ("currency",) if name in events.columns))
+
+
+def _with_products(events: pl.DataFrame, catalogue: pl.DataFrame) -> pl.DataFrame:
+    """The events of known products, with the product's index; ids stay for the next steps."""
+    index = catalogue.select("product_id", pl.int_range(pl.len(), dtype=pl.Int32).alias("product"))
+    found = needed(events).drop("currency", strict=False)
+    found = found.join(index, on="product_id", how="left", maintain_order="left").drop("product_id")
+    return found.filter(pl.col("product").is_not_null()) if found["product"].null_count() else found
 
 
 def _codes(ids: pl.Series) -> tuple[pl.Series, npt.NDArray[np.int32]]:

@@ -30,8 +30,9 @@ class History:
     @classmethod
     def of_tables(cls, products: pl.DataFrame, events: pl.DataFrame, *, name: str) -> History:
         """Of a shop's conforming tables (``events`` in time order)."""
-        from storewise.data.shop import build
+        from storewise.data.shop import build, needed
 
+        events = needed(events)  # every cut copies what it keeps
         whole = build(products, events, name=name)
 
         def until(moment: float) -> Dataset:
@@ -45,10 +46,10 @@ class History:
 
 def _known_before(events: pl.DataFrame, at: datetime) -> pl.DataFrame:
     """What happened before and was known by then: an order that came late was not."""
-    past = events.filter(pl.col("at") < at)
-    if "known_at" not in past.columns:
-        return past
-    return past.filter(pl.col("known_at").is_null() | (pl.col("known_at") < at))
+    past = pl.col("at") < at
+    if "known_at" in events.columns and events["known_at"].null_count() < events.height:
+        past &= pl.col("known_at").is_null() | (pl.col("known_at") < at)
+    return events.filter(past)
 
 
 def _over_the_same_customers(part: Dataset, whole: Dataset) -> Dataset:
