@@ -39,7 +39,7 @@ def test_customer_outcomes():
 
 def test_pairs_hold_what_was_bought_and_its_outcome():
     log = small()
-    facts = ShopFacts.of(log, Shelf(np.full(3, -1), np.full(3, np.nan)), 30 * DAY_S)
+    facts = ShopFacts.of(log, Shelf(np.full(3, -1)), 30 * DAY_S)
     cases = pair_cases(log, facts, 30 * DAY_S, 28, rng=np.random.default_rng(0))
     found = {(c, p): y for c, p, y in zip(cases.customers, cases.products, cases.labels, strict=True)}
     assert found[0, 0] == 1

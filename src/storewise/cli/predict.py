@@ -12,6 +12,11 @@ import typer
 
 def predict(
     customer: Annotated[str | None, typer.Option(help="A customer's id or pseudonym.")] = None,
+    session: Annotated[str | None, typer.Option(help="An anonymous session's id or pseudonym.")] = None,
+    slot: Annotated[str | None, typer.Option(help="Where the product is shown.")] = None,
+    position: Annotated[
+        int | None, typer.Option(help="At which place of the slot, from 0; the first without it.", min=0)
+    ] = None,
     product: Annotated[str | None, typer.Option(help="Also what becomes of this product.")] = None,
     shop: Annotated[Path, typer.Option(help="Folder of the shop.")] = Path("shop"),
     export: Annotated[
@@ -27,9 +32,10 @@ def predict(
     from storewise.engine.predictions.export import write_all
     from storewise.engine.serving.service import Service
 
-    if customer is None and export is None:
+    if customer is None and session is None and export is None:
         raise ConfigError(
-            "Nobody is named.", next_step="Give --customer ID, or --export FILE for all customers."
+            "Nobody is named.",
+            next_step="Give --customer ID or --session ID, or --export FILE for all customers.",
         )
     service = Service.open(shop, clock=None)
     try:
@@ -37,9 +43,15 @@ def predict(
         if export is not None:
             n = write_all(service.current(), service.clock(), export)
             typer.echo(f"{n:,} customers in {export}")
-        if customer is None:
+        if customer is None and session is None:
             return
-        told = payload(service.predict(service.shoppers.customer(customer), product=product))
+        ids = service.shoppers
+        found = service.predict(
+            ids.customer(customer) if customer is not None else None,
+            session=ids.session(session) if session is not None else None,
+            product=product, slot=slot, position=position,
+        )  # fmt: skip
+        told = payload(found)
     finally:
         service.close()
     if json:
@@ -52,6 +64,8 @@ def show(told: Mapping[str, Any]) -> None:
     """Predictions, one a line, with their reasons below."""
     for note in told["notes"]:
         typer.echo(note)
+    if (place := told["place"]) is not None:
+        typer.echo(f"shown at place {place['position'] + 1:.0f} of {place['slot'] or 'a list'}")
     for found in told["predictions"]:
         typer.secho(f"{figure(found, told['currency'])}  {found['about']} ({_within(found)})", bold=True)
         typer.echo(

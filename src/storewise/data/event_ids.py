@@ -10,6 +10,7 @@ import polars as pl
 
 from storewise.data.schema import EVENTS
 
+NO_CONTENT = ("event_id", "known_at")  # when an event came says nothing of what it is
 Lane = npt.NDArray[np.uint64]
 
 
@@ -30,7 +31,7 @@ def fill(events: pl.DataFrame) -> pl.DataFrame:
     if not missing.any():
         return events
     bare = events.filter(missing)
-    content = [column.name for column in EVENTS.columns if column.name != "event_id"]
+    content = [column.name for column in EVENTS.columns if column.name not in NO_CONTENT]
     first = np.zeros(bare.height, np.uint64)
     second = np.zeros(bare.height, np.uint64)
     for number, name in enumerate(content):

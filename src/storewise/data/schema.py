@@ -91,6 +91,7 @@ EVENTS = Table(
         Column("position", pl.Int32, minimum=0),
         Column("propensity", pl.Float64, minimum=0.0, maximum=1.0),
         Column("query", pl.String),
+        Column("known_at", UTC_TIME),  # when the shop learned of an event that came late; null: at its time
     ),
     key=("event_id",),
 )

@@ -13,11 +13,15 @@ from storewise.core.clock import seconds
 from storewise.core.config import Config
 from storewise.core.errors import DataError
 from storewise.data.dataset import Dataset
+from storewise.data.identities import Owners
 from storewise.data.interactions import Interactions
 from storewise.data.returns import net_of_returns
 from storewise.data.schema import EVENT_KIND
 from storewise.data.stores import Store
 
+# What an event may say of the list it was part of, and of when it was known.
+_OF_LISTS = ("slot", "position", "source", "known_at")
+_NEEDED = ("at", "customer_id", "session_id", "product_id", "kind", "quantity", "unit_price_minor", "value")
 _BY_STRENGTH = ("purchase", "rating", "cart", "click", "view")
 
 
@@ -41,7 +45,11 @@ def dataset(store: Store, *, until: datetime | None = None, view: ViewConfig | N
     pseudonyms of customers with any event; after them come the anonymous sessions with any event of a kind
     that counts, by sorted session id. Events of products the catalogue does not know are left out. ``values`` holds
     ratings when ratings are what counts. ``extra["events"]``: all events as integers (customer, product,
-    kind, at in seconds, quantity, unit_price_minor), customer -1 for any other session.
+    kind, at in seconds, quantity, unit_price_minor), customer -1 for any other session. ``customer`` is who it
+    was as known at the end; who it was as known at any moment before follows from ``signed`` (the event itself
+    names the customer) and ``session`` (an index of all sessions by sorted id, -1 for none), see
+    :mod:`storewise.data.identities`. Where events have them also ``slot``, ``position``, ``source`` and
+    ``known`` (seconds: when the shop learned of an event that came late). ``extra["sessions"]``: session ids by index.
 
     Raises:
         DataError: when the store has no products, or ``kinds`` names an unknown kind.
@@ -73,69 +81,65 @@ def build(
         )
     catalogue = products.sort("product_id")
     numbered = _with_products(events, catalogue)
-    if view.merge_sessions:
-        numbered = _merge_sessions(numbered)
     kinds = _kinds(view, numbered)
     counts = pl.col("kind").is_in(pl.Series(list(kinds), dtype=EVENT_KIND).implode())
-    customers, shoppers = _index_shoppers(numbered, numbered.filter(counts))
-    encoded = _encode(numbered, shoppers)
+    customers, own = _codes(numbered["customer_id"])
+    sessions, session = _codes(numbered["session_id"])
+    numbered = numbered.drop("customer_id", "session_id")  # text is most of the memory
+    at = numbered["at"].dt.epoch("us").to_numpy() / 1e6
+    who = _with_owners(own, session, at, len(sessions)) if view.merge_sessions else own
+    visits = np.unique(session[numbered.select(counts).to_series().to_numpy() & (who < 0) & (session >= 0)])
+    visitor = np.full(len(sessions) + 1, -1, np.int32)  # -1 stays -1
+    visitor[visits] = len(customers) + np.arange(len(visits))
+    encoded = _encode(numbered, np.where(who >= 0, who, visitor[session]), own >= 0, session, at)
     positive = encoded.filter(counts & (pl.col("customer") >= 0))
     if view.net_returns and "purchase" in kinds:
         positive = net_of_returns(encoded, positive)
-    interactions, values = _interactions(positive, kinds, shoppers.height, catalogue.height)
+    interactions, values = _interactions(positive, kinds, len(customers) + len(visits), catalogue.height)
     end = float(encoded["at"].max() or 0.0)  # type: ignore[arg-type]
     return Dataset(
         catalogue,
-        customers,
+        customers.to_list(),
         interactions,
         values,
         watermark=end if until is None else seconds(until),
         name=name,
         currency=_currency(catalogue, events),
-        extra={"events": encoded.drop("value")},
+        extra={"events": encoded.drop("value"), "sessions": sessions.to_frame("session_id")},
     )
+
+
+def needed(events: pl.DataFrame) -> pl.DataFrame:
+    """The columns that :func:`build` reads, without lists and times of which no event says anything."""
+    told = [
+        name for name in _OF_LISTS if name in events.columns and events[name].null_count() < events.height
+    ]
+    return events.select(*_NEEDED, *told, *(name for name in ("currency",) if name in events.columns))
 
 
 def _with_products(events: pl.DataFrame, catalogue: pl.DataFrame) -> pl.DataFrame:
     """The events of known products, with the product's index; ids stay for the next steps."""
     index = catalogue.select("product_id", pl.int_range(pl.len(), dtype=pl.Int32).alias("product"))
-    wanted = [
-        "at",
-        "customer_id",
-        "session_id",
-        "product_id",
-        "kind",
-        "quantity",
-        "unit_price_minor",
-        "value",
-    ]
-    found = events.select(wanted).join(index, on="product_id", how="left", maintain_order="left")
-    return found.filter(pl.col("product").is_not_null()).drop("product_id")
+    found = needed(events).drop("currency", strict=False)
+    found = found.join(index, on="product_id", how="left", maintain_order="left").drop("product_id")
+    return found.filter(pl.col("product").is_not_null()) if found["product"].null_count() else found
 
 
-def _merge_sessions(events: pl.DataFrame) -> pl.DataFrame:
-    """Give the anonymous events of a session to the one customer who signed in during it."""
-    anonymous = events["customer_id"].is_null() & events["session_id"].is_not_null()
-    if not anonymous.any():
-        return events
-    owners = (
-        events.lazy()
-        .filter(pl.col("session_id").is_not_null() & pl.col("customer_id").is_not_null())
-        .select("session_id", "customer_id")
-        .unique()
-        .group_by("session_id")
-        .agg(pl.len().alias("owners"), pl.col("customer_id").first().alias("owner"))
-        .filter(pl.col("owners") == 1)
-        .select("session_id", "owner")
-        .collect()
-    )
-    if not events.filter(anonymous)["session_id"].unique().is_in(owners["session_id"].implode()).any():
-        return events
-    return (
-        events.join(owners, on="session_id", how="left", maintain_order="left")
-        .with_columns(pl.coalesce("customer_id", "owner").alias("customer_id"))
-        .drop("owner")
-    )
+def _codes(ids: pl.Series) -> tuple[pl.Series, npt.NDArray[np.int32]]:
+    """The different ids, sorted, and the place of each row's among them, -1 for none."""
+    names = ids.drop_nulls().unique().sort()
+    if not len(names):
+        return names, np.full(len(ids), -1, np.int32)
+    return names, ids.cast(pl.Enum(names)).to_physical().cast(pl.Int32).fill_null(-1).to_numpy()
+
+
+def _with_owners(
+    own: npt.NDArray[np.int32], session: npt.NDArray[np.int32], at: npt.NDArray[np.float64], n: int
+) -> npt.NDArray[np.int32]:
+    """Whose events are as known at the end: anonymous ones are the customer's who alone signed in during the session."""
+    signed = (own >= 0) & (session >= 0)
+    owners = Owners.of(session[signed], own[signed], at[signed], n_sessions=n)
+    return np.where(own >= 0, own, owners.at(session, np.full(len(session), np.inf))).astype(np.int32)
 
 
 def _kinds(view: ViewConfig, events: pl.DataFrame) -> dict[str, float]:
@@ -152,39 +156,16 @@ def _kinds(view: ViewConfig, events: pl.DataFrame) -> dict[str, float]:
     return {next((kind for kind in _BY_STRENGTH if kind in present), "purchase"): 1.0}
 
 
-def _index_shoppers(events: pl.DataFrame, positive: pl.DataFrame) -> tuple[list[str], pl.DataFrame]:
-    """Pseudonyms of known customers, and the index of every (customer or session)."""
-    customers = events["customer_id"].drop_nulls().unique().sort()
-    anonymous = positive.filter(pl.col("customer_id").is_null())["session_id"].drop_nulls().unique().sort()
-    shoppers = pl.concat(
-        [
-            pl.DataFrame({"shopper": customers, "known": True}, schema={"shopper": pl.String, "known": bool}),
-            pl.DataFrame(
-                {"shopper": anonymous, "known": False}, schema={"shopper": pl.String, "known": bool}
-            ),
-        ]
-    )
-    index = shoppers.with_columns(pl.int_range(pl.len(), dtype=pl.Int32).alias("customer"))
-    return customers.to_list(), index
-
-
-def _encode(events: pl.DataFrame, shoppers: pl.DataFrame) -> pl.DataFrame:
-    return (
-        events.with_columns(
-            pl.coalesce("customer_id", "session_id").alias("shopper"),
-            pl.col("customer_id").is_not_null().alias("known"),
-        )
-        .join(shoppers, on=["shopper", "known"], how="left", maintain_order="left")
-        .select(
-            pl.col("customer").fill_null(-1),
-            "product",
-            "kind",
-            (pl.col("at").dt.epoch("us") / 1e6).alias("at"),
-            "quantity",
-            "unit_price_minor",
-            "value",
-        )
-    )
+def _encode(
+    events: pl.DataFrame, customer: npt.NDArray[np.int32], signed: npt.NDArray[np.bool_],
+    session: npt.NDArray[np.int32], at: npt.NDArray[np.float64],
+) -> pl.DataFrame:  # fmt: skip
+    lists = [name for name in ("slot", "position", "source") if name in events.columns]
+    late = [(pl.col("known_at").dt.epoch("us") / 1e6).alias("known")] if "known_at" in events.columns else []
+    return events.select(
+        pl.Series("customer", customer), "product", "kind", pl.Series("at", at), "quantity", "unit_price_minor",
+        "value", pl.Series("signed", signed), pl.Series("session", session), *lists, *late,
+    )  # fmt: skip
 
 
 def _interactions(

@@ -20,6 +20,7 @@ from storewise.core.progress import Progress
 from storewise.core.registry import Registry
 from storewise.core.rng import spawn
 from storewise.data.dataset import Dataset
+from storewise.data.stores import Store
 from storewise.data.stores.vectors import VectorCache
 from storewise.engine.photos import photo_vectors
 from storewise.engine.reading import encode_cached, product_texts
@@ -127,6 +128,15 @@ def encode(
         )  # fmt: skip
         facts["photos"] = told
     return Encoded(encoder, name, vectors, fresh, note, facts, photos)
+
+
+def past_products(store: Store, encoded: Encoded | None) -> tuple[pl.DataFrame, Vectors | None]:
+    """Rows of the catalogue that were replaced, with the vectors of what they said."""
+    past = store.past_products()
+    if encoded is None or not past.height:
+        return past, None
+    kept = None if isinstance(encoded.encoder, TfidfSvd) else store.vectors
+    return past, encode_cached(encoded.encoder, product_texts(past), kept)[0]
 
 
 def behaviour_pairs(dataset: Dataset, most: int) -> Pairs:

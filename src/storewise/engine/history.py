@@ -30,17 +30,26 @@ class History:
     @classmethod
     def of_tables(cls, products: pl.DataFrame, events: pl.DataFrame, *, name: str) -> History:
         """Of a shop's conforming tables (``events`` in time order)."""
-        from storewise.data.shop import build
+        from storewise.data.shop import build, needed
 
+        events = needed(events)  # every cut copies what it keeps
         whole = build(products, events, name=name)
 
         def until(moment: float) -> Dataset:
             at = datetime.fromtimestamp(moment, UTC)
             return _over_the_same_customers(
-                build(products, events.filter(pl.col("at") < at), until=at, name=name), whole
+                build(products, _known_before(events, at), until=at, name=name), whole
             )
 
         return cls(whole, until)
+
+
+def _known_before(events: pl.DataFrame, at: datetime) -> pl.DataFrame:
+    """What happened before and was known by then: an order that came late was not."""
+    past = pl.col("at") < at
+    if "known_at" in events.columns and events["known_at"].null_count() < events.height:
+        past &= pl.col("known_at").is_null() | (pl.col("known_at") < at)
+    return events.filter(past)
 
 
 def _over_the_same_customers(part: Dataset, whole: Dataset) -> Dataset:

@@ -24,6 +24,7 @@ from storewise.data.stores import Store
 from storewise.engine import attributes, content, explored
 from storewise.engine.choose_retriever import POPULAR, Chosen, choose
 from storewise.engine.history import History
+from storewise.engine.impressions import with_sources
 from storewise.engine.pipeline import Pipeline
 from storewise.engine.predictions.learn import learn as learn_predictions
 from storewise.engine.predictions.learned import ROLE as PREDICT
@@ -58,7 +59,8 @@ def train(
         DataError: when the shop has no products.
     """
     with step(progress, "reading the shop"):
-        products, events = store.products(), store.events(until=until)
+        products = store.products()
+        events = with_sources(store.events(until=until), store.decisions(until=until))
         history = History.of_tables(products, events, name=store.folder.name)
         shop = build(products, events, until=until, name=store.folder.name) if until else history.whole
         validation = validation_of(history, pipeline)
@@ -99,7 +101,7 @@ def train(
     made |= blend.artifact(facts)
     predicted = learn_predictions(
         shop, pipeline.predict, registry, seed=seed, progress=progress,
-        text=encoded.vectors if encoded is not None else None,
+        text=encoded.vectors if encoded is not None else None, before=content.past_products(store, encoded),
     )  # fmt: skip
     if predicted is not None:
         made[PREDICT] = predicted[0].artifact(facts)

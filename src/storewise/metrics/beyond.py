@@ -17,7 +17,7 @@ Lists = npt.NDArray[np.int32]
 PerUser = npt.NDArray[np.float64]
 NORMAL_95 = 1.959964
 PAIR_BATCH = 256
-LIST_BATCH = 2_048
+LIST_BATCH = 512
 
 
 def coverage(top: Lists, n_products: int) -> Interval:

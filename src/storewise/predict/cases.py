@@ -21,7 +21,7 @@ def rows_of(target: Target, log: EventLog, facts: ShopFacts, cases: Cases, *, te
         moment = float(cases.at[0]) if len(cases) else facts.now
         return pair_rows(log.trails(who, moment), facts, rows, cases.products, text=text)
     trails = log.trails(cases.customers, cases.at)
-    return pair_rows(trails, facts, np.arange(len(cases)), cases.products, text=text)
+    return pair_rows(trails, facts, np.arange(len(cases)), cases.products, text=text, shown=cases.shown)
 
 
 def joined(parts: Sequence[Labelled]) -> Labelled:

@@ -13,7 +13,9 @@ import numpy.typing as npt
 
 from storewise.predict.features.events import CODE, DAY_S, PURCHASE, RETURN, EventLog
 from storewise.predict.features.facts import ShopFacts
+from storewise.predict.features.follow import followed
 from storewise.predict.features.pair import bought_pairs
+from storewise.predict.features.shown import Shown
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -26,6 +28,7 @@ VALUE_DAYS = 90.0
 MOST_BOUGHT = 60  # different products of a shopper, the latest, that are asked about
 MOST_NEAR = 20  # products bought together with those
 MOST_OTHER = 10  # products drawn by popularity, so that unlikely ones are known too
+LISTED = ("impression", "click")  # events of a product in a list
 REACTION_S = {"click": 1_800.0, "cart": 1_800.0, "purchase": DAY_S}
 """How long after an impression or a click an event still counts as caused by it."""
 
@@ -34,7 +37,8 @@ REACTION_S = {"click": 1_800.0, "cart": 1_800.0, "purchase": DAY_S}
 class Target:
     """``unit``: one row a customer, a (customer, product) pair at a common moment, or a pair at a moment of its own
     (a purchase line, an impression). ``amount``: an expected amount of money and no probability. ``given``: the event
-    that a case is, for units of kind ``moment``; ``outcome``: the kind of event that counts as yes."""
+    that a case is, for units of kind ``moment``; ``outcome``: the kind of event that counts as yes; ``sessions``: the
+    cases of anonymous sessions count beside those of customers."""
 
     name: str
     unit: Unit
@@ -43,6 +47,7 @@ class Target:
     outcome: str
     given: str | None = None
     amount: bool = False
+    sessions: bool = False
 
     def missing(self, log: EventLog) -> str | None:
         """Why a shop cannot have this target, None when it can.
@@ -51,7 +56,7 @@ class Target:
         >>> TARGETS["click"].missing(log)
         'not predictable from this shop: no impressions and no clicks'
         """
-        known = log.kinds[(log.customers >= 0) & (log.customers < log.n_customers)]
+        known = log.kinds[(log.customers >= 0) & (log.customers < self.actors(log))]
         lacking = [kind for kind in self.needs if not (known == CODE[kind]).any()]
         if lacking:
             listed = " and ".join(f"no {kind}s" for kind in lacking)
@@ -59,6 +64,10 @@ class Target:
         if self.amount and not np.isfinite(log.spend_minor[log.kinds == PURCHASE]).any():
             return "not predictable from this shop: no prices"
         return None
+
+    def actors(self, log: EventLog) -> int:
+        """Actors below it are asked about: customers, and sessions where they count."""
+        return log.n_actors if self.sessions else log.n_customers
 
 
 TARGETS: dict[str, Target] = {
@@ -71,33 +80,36 @@ TARGETS: dict[str, Target] = {
         Target("return", "moment", "sends a bought product back within 60 days", ("purchase", "return"),
                "return", "purchase"),
         Target("click", "moment", "clicks on a product that is shown", ("impression", "click"), "click",
-               "impression"),
+               "impression", sessions=True),
         Target("cart", "moment", "puts a product that is shown in the cart", ("impression", "cart"), "cart",
-               "impression"),
+               "impression", sessions=True),
         Target("purchase_shown", "moment", "buys a product that is shown within a day",
-               ("impression", "purchase"), "purchase", "impression"),
+               ("impression", "purchase"), "purchase", "impression", sessions=True),
         Target("purchase_clicked", "moment", "buys a product that was clicked on within a day",
-               ("click", "purchase"), "purchase", "click"),
+               ("click", "purchase"), "purchase", "click", sessions=True),
     )
 }  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Cases:
-    """n cases: ``customers`` and ``products`` (-1 where the target is of the customer alone), asked at ``at``, with
-    ``labels`` (0 or 1, or an amount)."""
+    """n cases: ``customers`` (actors of the log, as known at the moment) and ``products`` (-1 where the target is of the
+    customer alone), asked at ``at``, with ``labels`` (0 or 1, or an amount); ``shown``: how, where a case is a product
+    in a list."""
 
     customers: Ints
     products: Ints
     at: Floats
     labels: Floats
+    shown: Shown | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def part(self, rows: npt.NDArray[np.bool_] | Ints) -> Cases:
         """The cases of a mask or of indices."""
-        return Cases(self.customers[rows], self.products[rows], self.at[rows], self.labels[rows])
+        shown = None if self.shown is None else self.shown.part(rows)
+        return Cases(self.customers[rows], self.products[rows], self.at[rows], self.labels[rows], shown)
 
 
 def churn_days(log: EventLog) -> float:
@@ -126,10 +138,8 @@ def horizon_of(target: Target, horizon_days: float, churn: float) -> float:
 
 def known_customers(log: EventLog, moment: float) -> Ints:
     """Customers with an order before ``moment``."""
-    rows = (
-        (log.at < moment) & (log.kinds == PURCHASE) & (log.customers >= 0) & (log.customers < log.n_customers)
-    )
-    return np.unique(log.customers[rows])
+    rows = (log.kinds == PURCHASE) & (log.customers >= 0) & (log.customers < log.n_customers)
+    return np.unique(log.customers[rows & log.holds(moment)])
 
 
 def customer_cases(target: Target, log: EventLog, moment: float, days: float) -> Cases:
@@ -214,37 +224,18 @@ def moment_cases(
     most: int | None = None,
     rng: np.random.Generator,
 ) -> Cases:
-    """The given events of known customers in [start, stop), each with a moment of its own; yes where the outcome
-    follows for the same product within the target's time."""
-    given = log.between(start, stop, CODE[str(target.given)])
-    given = given.select((given.customers >= 0) & (given.customers < log.n_customers))
-    places = np.arange(len(given))
+    """The given events in [start, stop) of whom the target is about, each with a moment of its own and asked of its actor
+    as known then; yes where the outcome follows for the same product within the target's time, by the same actor or in
+    the same session (somebody who signs in to pay is who clicked)."""
+    given, actors = log.asked(start, stop, CODE[str(target.given)])
+    places = np.flatnonzero((actors >= 0) & (actors < target.actors(log)))
     if most is not None and len(places) > most:
         places = np.sort(rng.choice(places, most, replace=False))
-    who, what, at = given.customers[places], given.products[places], given.at[places]
+    given, who = given.select(places), actors[places]
     within = RETURN_DAYS * DAY_S if target.outcome == "return" else REACTION_S[target.outcome]
-    after = log.select(log.kinds == CODE[target.outcome])
-    order = np.lexsort((after.at, after.products, after.customers))
-    keys = (after.customers * log.n_products + after.products)[order]
-    times = after.at[order]
-    wanted = who * log.n_products + what
-    # The first outcome of the same pair at or after the case: a search in (key, time) by rank.
-    everything = np.lexsort(
-        (np.r_[np.zeros(len(at)), np.ones(len(times))], np.r_[at, times], np.r_[wanted, keys])
-    )
-    position = np.empty(len(everything), np.int64)
-    position[everything] = np.arange(len(everything))
-    is_outcome = everything >= len(at)
-    following = np.where(is_outcome, np.arange(len(everything)), len(everything))
-    following = np.minimum.accumulate(following[::-1])[::-1]
-    place = following[position[: len(at)]] if len(at) else np.empty(0, np.int64)
-    there = place < len(everything)
-    index = np.where(there, everything[np.minimum(place, max(len(everything) - 1, 0))] - len(at), 0)
-    index = np.maximum(index, 0)
-    hit = there & (len(times) > 0)
-    if len(times):
-        hit &= (keys[index] == wanted) & (times[index] - at <= within)
-    return Cases(who, what, at, hit.astype(np.float64))
+    labels = followed(given, who, log.select(log.kinds == CODE[target.outcome]), within)
+    shown = Shown.of(given, who) if target.given in LISTED else None
+    return Cases(who, given.products, given.at, labels.astype(np.float64), shown)
 
 
 __all__ = [

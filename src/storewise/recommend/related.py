@@ -12,7 +12,7 @@ from scipy import sparse
 
 from storewise.data.interactions import Interactions
 
-BLOCK = 2_048  # products whose co-occurrences are in memory at a time
+BLOCK = 512  # products whose co-occurrences are in memory at a time
 
 
 @dataclass(frozen=True)

@@ -40,6 +40,8 @@ def test_a_store_of_the_first_shape_is_brought_to_the_present_one(tmp_path: Path
     with Store.open(tmp_path) as store, store._engine.begin() as connection:
         connection.exec_driver_sql("DROP TABLE facts")
         connection.exec_driver_sql("DROP TABLE vectors")
+        connection.exec_driver_sql("DROP TABLE past_products")
+        connection.exec_driver_sql("ALTER TABLE live_events DROP COLUMN known_at")
         for column in ("experiment", "variant"):
             connection.exec_driver_sql(f"ALTER TABLE decisions DROP COLUMN {column}")
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0001'")

@@ -12,6 +12,7 @@ from polars.testing import assert_frame_equal
 
 from storewise.core.clock import fixed_clock
 from storewise.core.errors import DataError, StoreError
+from storewise.data.event_ids import fill
 from storewise.data.schema import CUSTOMERS, EVENTS, PRODUCTS, REJECTS_SCHEMA, STOCK, Report, ShopTables
 from storewise.data.stores import Appended, Store
 
@@ -108,6 +109,36 @@ def test_a_newer_product_row_takes_the_place_of_the_older(store: Store) -> None:
     store.ingest(tables(events(1)), "test")
     store.ingest(ShopTables(products(2, "Mug"), EVENTS.empty()), "test")
     assert store.products()["title"].to_list() == ["Mug", "Mug", "Cup", "Cup", "Cup"]
+
+
+def test_the_rows_that_an_ingest_replaces_are_kept(tmp_path: Path) -> None:
+    """Only those that change, with the time until which they stood; twice the same row changes nothing."""
+    times = [NOW + timedelta(days=day) for day in range(3)]
+    for at, frame in zip(times, (products(3), products(2, "Mug"), products(2, "Mug")), strict=True):
+        with Store.open(tmp_path / "shop", clock=fixed_clock(at)) as store:
+            store.ingest(ShopTables(frame, EVENTS.empty()), "test")
+            found = store.past_products()
+    assert found.select("product_id", "title", "until").rows() == [
+        ("p0", "Cup", times[1]), ("p1", "Cup", times[1]),
+    ]  # fmt: skip
+
+
+def test_late_events_keep_when_they_came(store: Store) -> None:
+    late = events(2).with_columns(pl.lit(NOW).dt.cast_time_unit("us").alias("known_at"))
+    store.ingest(tables(late[:1]), "test")
+    store.append_events(late[1:])
+    assert store.events()["known_at"].to_list() == [NOW, NOW]
+    again = late.with_columns(pl.lit(None, late["known_at"].dtype).alias("known_at"), event_id=pl.lit(None))
+    filled = late.with_columns(event_id=pl.lit(None, pl.String))
+    assert fill(again)["event_id"].to_list() == fill(filled)["event_id"].to_list(), "it is no content"
+
+
+def test_segments_of_before_a_column_was_there_are_read(store: Store) -> None:
+    older = events(3).drop("known_at")
+    segment = store._log._segments.write(older)
+    found = store._log._segments.scan([segment]).collect()
+    assert found.columns == [column.name for column in EVENTS.columns]
+    assert found["known_at"].null_count() == 3
 
 
 def test_stock_gives_the_newest_row_of_each_product(store: Store) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import polars as pl
@@ -13,15 +13,18 @@ from storewise.core.errors import ConfigError, InputError, UnknownName
 from storewise.core.progress import Silent
 from storewise.data.dataset import Dataset
 from storewise.data.interactions import Interactions
-from storewise.engine.predict import payload, predictions_of, reasons, rows_for, trail_of
+from storewise.data.schema import PRODUCTS
+from storewise.engine.predict import Case, payload, predictions_of, reasons, rows_for
+from storewise.engine.predictions.actor import Actor, trail_of
 from storewise.engine.predictions.config import PredictConfig
 from storewise.engine.predictions.export import predictions_of_all, write_all
 from storewise.engine.predictions.learn import learn
 from storewise.engine.predictions.learned import Predictions
 from storewise.engine.predictions.words import WORDS, said
 from storewise.engine.registry import registry
+from storewise.engine.serving.live import Live
 from storewise.predict.base import Rows
-from storewise.predict.features import EventLog, customer_rows
+from storewise.predict.features import EventLog, Shelf, customer_rows
 from storewise.predict.features.events import DAY_S
 from storewise.testing import small_shop
 
@@ -99,6 +102,19 @@ def test_artifact_answers_as_what_was_learned(learned, tmp_path):
             width = rows.numbers.shape
             np.testing.assert_array_equal(found(rows).value, again.learned[name](rows).value)
     assert width is not None
+
+
+def test_what_serves_knows_the_catalogue_of_today(habits):
+    """A row that was replaced after the last event: past moments see the old category, what serves today's."""
+    past = PRODUCTS.conform(pl.DataFrame({"product_id": ["3"], "title": ["x"], "category": ["old"]}))
+    until = pl.Series("until", [datetime(2026, 1, 1, tzinfo=UTC)], dtype=pl.Datetime("us", "UTC"))
+    before = (past.with_columns(until), None)
+    shelf = Shelf.of(habits, None, *before)
+    assert shelf.at(300 * DAY_S).categories.tolist() == [-1, -1, -1, 0, -1, -1, -1, -1, -1, -1]
+    config = PredictConfig(targets=("churn",), candidates=("predict.rate.v1",))
+    made = learn(habits, config, registry(), seed=1, progress=Silent(), before=before)
+    assert made is not None
+    assert made[0].facts.categories.tolist() == [-1] * 10
 
 
 def test_same_seed_same_model(habits, learned):
@@ -244,8 +260,8 @@ def test_serving_features_are_training_features(trained_shop):
         log = EventLog.of(shop)
         facts = predictions_of(snapshot).facts.at(NOW)
         for name in shop.customer_ids[:10]:
-            served = trail_of(snapshot, name, (), NOW)
-            rows = rows_for(predictions_of(snapshot).learned["purchase"], served, facts, None)
+            served = trail_of(snapshot, Actor(name), Live(), predictions_of(snapshot), NOW)
+            rows = rows_for(predictions_of(snapshot).learned["purchase"], Case(served, facts))
             assert rows is not None
             wanted = customer_rows(log.trails([shop.customer_index[name]], NOW), facts)
             np.testing.assert_array_equal(rows.numbers, wanted.numbers)
@@ -305,10 +321,10 @@ def test_every_feature_has_words(trained_shop):
     service.load_once()
     try:
         snapshot = service.current()
-        trail = trail_of(snapshot, next(iter(snapshot.customer_index)), (), NOW)
         found = predictions_of(snapshot)
+        trail = trail_of(snapshot, Actor(next(iter(snapshot.customer_index))), Live(), found, NOW)
         for name in ("purchase", "product"):
-            rows = rows_for(found.learned[name], trail, found.facts, 3)
+            rows = rows_for(found.learned[name], Case(trail, found.facts, 3))
             assert rows is not None
             assert set(rows.number_names) <= set(WORDS)
     finally:

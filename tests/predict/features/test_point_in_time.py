@@ -43,7 +43,7 @@ def log_of(*parts: dict[str, np.ndarray]) -> EventLog:
 
 def shelf() -> Shelf:
     text = np.random.default_rng(9).normal(size=(PRODUCTS, 5)).astype(np.float32)
-    return Shelf(np.array([0, 0, 1, 1, 2, -1]), np.full(PRODUCTS, np.nan), text)
+    return Shelf(np.array([0, 0, 1, 1, 2, -1]), text)
 
 
 def every_row(log: EventLog) -> list[np.ndarray]:
@@ -119,7 +119,7 @@ def test_by_hand():
         kinds=[4, 4, 4, 4, KINDS.index("return")], quantity=[1, 2, 1, 1, 1],
         spend_minor=[100, 200, 300, 50, 300],
     )  # fmt: skip
-    facts = ShopFacts.of(log, Shelf(np.array([0, 0, 1]), np.full(3, np.nan)), 40 * DAY_S)
+    facts = ShopFacts.of(log, Shelf(np.array([0, 0, 1])), 40 * DAY_S)
     rows = customer_rows(log.trails([0], 40 * DAY_S), facts)
     found = dict(zip(rows.number_names, rows.numbers[0].tolist(), strict=True))
     wanted = {
@@ -142,7 +142,7 @@ def test_by_hand():
 def test_nobody_and_nothing():
     """A shopper without events, and a shop without any: rows all the same."""
     log = EventLog.build([], [], [], n_customers=2, n_products=3)
-    facts = ShopFacts.of(log, Shelf(np.full(3, -1), np.full(3, np.nan)), 5.0)
+    facts = ShopFacts.of(log, Shelf(np.full(3, -1)), 5.0)
     trails = log.trails([0, -1, 7], 5.0)
     assert len(customer_rows(trails, facts)) == 3
     assert len(pair_rows(trails, facts, [0, 2], [1, 1])) == 2

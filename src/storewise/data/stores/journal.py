@@ -10,9 +10,10 @@ import polars as pl
 import sqlalchemy as sa
 
 from storewise.core.errors import StoreError
+from storewise.data import schema
 from storewise.data.schema import REJECTS_SCHEMA, REPORT_SCHEMA, UTC_TIME, Report
 from storewise.data.stores import frames
-from storewise.data.stores.tables import DECISIONS, FACTS, INGESTS, REJECTS, REPORT
+from storewise.data.stores.tables import DECISIONS, FACTS, INGESTS, PAST_PRODUCTS, PRODUCTS, REJECTS, REPORT
 
 _DECISIONS = {
     "decision_id": pl.String,
@@ -98,6 +99,28 @@ def decisions(connection: sa.Connection, since: datetime | None, until: datetime
     if until is not None:
         query = query.where(DECISIONS.c.at < frames.micros(until))
     return _frame(connection, query.order_by(DECISIONS.c.at, DECISIONS.c.decision_id), _DECISIONS)
+
+
+def keep_past(connection: sa.Connection, rows: list[dict[str, Any]], at: datetime) -> None:
+    """Keep the rows of products that ``rows`` are about to change, as they stood until ``at``."""
+    names = [column.name for column in PRODUCTS.columns]
+    moment = frames.micros(at)
+    for part in frames.chunks(rows):
+        new = {row["product_id"]: row for row in part}
+        query = sa.select(PRODUCTS).where(PRODUCTS.c.product_id.in_(list(new)))
+        before = [dict(row) for row in connection.execute(query).mappings()]
+        changed = [row for row in before if any(row[name] != new[row["product_id"]][name] for name in names)]
+        frames.replace(connection, PAST_PRODUCTS, [row | {"until": moment} for row in changed])
+
+
+def past_products(connection: sa.Connection) -> pl.DataFrame:
+    """The contract's columns and ``until``, by product and time."""
+    columns = [PAST_PRODUCTS.c[column.name] for column in schema.PRODUCTS.columns]
+    order = (PAST_PRODUCTS.c.product_id, PAST_PRODUCTS.c.until)
+    found = connection.execute(sa.select(*columns, PAST_PRODUCTS.c.until).order_by(*order)).all()
+    frame = frames.to_frame([tuple(row)[:-1] for row in found], schema.PRODUCTS)
+    ends = pl.Series("until", [row[-1] for row in found], dtype=pl.Int64)
+    return frame.with_columns(pl.from_epoch(ends, time_unit="us").cast(UTC_TIME).alias("until"))
 
 
 def _frame(connection: sa.Connection, query: sa.Select[Any], types: dict[str, Any]) -> pl.DataFrame:

@@ -62,7 +62,7 @@ class Segments:
         Raises:
             StoreError: when a file is missing or does not have the hash of the catalogue.
         """
-        parts = [pl.scan_parquet(self._checked_path(segment)) for segment in known]
+        parts = [_whole(pl.scan_parquet(self._checked_path(segment))) for segment in known]
         return pl.concat(parts) if parts else EVENTS.empty().lazy()
 
     def sweep(self, known: Iterable[str]) -> int:
@@ -118,6 +118,17 @@ class SegmentIds:
             ids = self._segments.scan(known).select("event_id").collect()["event_id"]
             self._hashes = np.sort(ids.hash().to_numpy())
             self._files = files
+
+
+def _whole(part: pl.LazyFrame) -> pl.LazyFrame:
+    """With the columns that the contract has got since the file was written, null."""
+    there = part.collect_schema().names()
+    missing = [column for column in EVENTS.columns if column.name not in there]
+    return (
+        part.with_columns(pl.lit(None, column.dtype).alias(column.name) for column in missing)
+        if missing
+        else part
+    )
 
 
 def _damaged(path: Path, what: str) -> StoreError:

@@ -132,7 +132,10 @@ class Store:
                     frame, key = getattr(tables, name), schema.TABLES[name].key
                     newest = frame.unique(key, keep="last", maintain_order=True)
                     report.set_aside(name, "key repeated: the last row counts", frame.height - newest.height)
-                    frames.replace(connection, table, frames.to_rows(newest, schema.TABLES[name]))
+                    rows = frames.to_rows(newest, schema.TABLES[name])
+                    if name == "products":
+                        journal.keep_past(connection, rows, self._clock())
+                    frames.replace(connection, table, rows)
                 journal.write(connection, ingest_id, report, tables.rejects)
                 seconds = spent_s + time.perf_counter() - started
                 connection.execute(
@@ -211,6 +214,11 @@ class Store:
     def products(self) -> pl.DataFrame:
         """The catalogue, sorted by product id."""
         return self._table("products")
+
+    def past_products(self) -> pl.DataFrame:
+        """Rows of products that later ingests replaced by others: the columns of products, and ``until`` (datetime)."""
+        with self._read() as connection:
+            return journal.past_products(connection)
 
     def customers(self) -> pl.DataFrame:
         """Customers by pseudonym; only those a customer table told of."""

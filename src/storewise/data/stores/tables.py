@@ -45,6 +45,13 @@ def _columns(table: schema.Table, *, key: bool) -> list[sa.Column[Any]]:
 
 
 PRODUCTS = sa.Table("products", METADATA, *_columns(schema.PRODUCTS, key=True))
+# Rows that an ingest replaced, as they stood until then.
+PAST_PRODUCTS = sa.Table(
+    "past_products",
+    METADATA,
+    *_columns(schema.PRODUCTS, key=True),
+    sa.Column("until", sa.BigInteger(), primary_key=True),
+)
 CUSTOMERS = sa.Table("customers", METADATA, *_columns(schema.CUSTOMERS, key=True))
 STOCK = sa.Table("stock", METADATA, *_columns(schema.STOCK, key=True))
 CAMPAIGNS = sa.Table("campaigns", METADATA, *_columns(schema.CAMPAIGNS, key=True))

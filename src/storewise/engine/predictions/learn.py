@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import polars as pl
 
 from storewise.core.errors import ConfigError, DataError
 from storewise.core.progress import Progress
@@ -26,6 +27,7 @@ from storewise.predict.targets import TARGETS, Target, churn_days, horizon_of
 
 LEAST_EVENTS = 20  # of each outcome, to learn from and again to calibrate on, or the overall rate serves
 BG_NBD = "predict.bg_nbd.v1"
+PastProducts = tuple[pl.DataFrame, np.typing.NDArray[np.float32] | None]
 PAIR_WINDOWS = 2  # a customer has many pairs, so that few windows say as much
 
 
@@ -50,9 +52,10 @@ def learn(
     seed: int,
     progress: Progress,
     text: np.typing.NDArray[np.float32] | None = None,
+    before: PastProducts | None = None,
 ) -> tuple[Predictions, dict[str, Any]] | None:
     """All targets with the report on them; None when the pipeline wants none. ``text`` (n_products, d): vectors of
-    the products' texts.
+    the products' texts; ``before``: rows of the catalogue that were replaced, with their vectors.
 
     Raises:
         ConfigError: for a target that does not exist.
@@ -61,7 +64,7 @@ def learn(
     log = EventLog.of(shop)
     if not wanted or not len(log):
         return None
-    past = Past(log, Shelf.of(shop, text), FactsConfig(horizon_days=config.horizon_days))
+    past = Past(log, Shelf.of(shop, text, *(before or ())), FactsConfig(horizon_days=config.horizon_days))
     churn = churn_days(log)
     learned: dict[str, Learned] = {}
     missing: dict[str, str] = {}
@@ -80,7 +83,11 @@ def learn(
             except DataError as error:
                 why = f"not predictable from this shop: {error.problem}"
         missing[target.name] = why
-    now = log.end + 1e-3
+    now = log.latest + 1e-3
+    # What serves knows today's catalogue, also where its rows were corrected after the last event.
+    today = (
+        past if past.shelf.edits is None else replace(past, shelf=replace(past.shelf, edits=None), _facts={})
+    )
     report = {name: dict(found.report) for name, found in learned.items()}
     report |= {
         name: {"about": TARGETS[name].about, "predictable": False, "reason": why}
@@ -88,7 +95,7 @@ def learn(
     }
     names = [target.name for target in wanted]
     in_order = {name: learned[name] for name in names if name in learned}
-    return Predictions(in_order, missing, past.facts(now)), {name: report[name] for name in names}
+    return Predictions(in_order, missing, today.facts(now)), {name: report[name] for name in names}
 
 
 def _wanted(config: PredictConfig) -> list[Target]:

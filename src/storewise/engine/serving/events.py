@@ -17,6 +17,7 @@ from storewise.engine.serving.live import LiveRow, customer_key, session_key
 
 BATCH = 1_000
 AHEAD = timedelta(minutes=5)  # how far a shop's clock may run ahead of ours
+LATE = timedelta(minutes=5)  # an event that comes later than this is kept with the time at which it came
 FIRST_YEAR = 1990
 
 Kind = Literal["impression", "view", "click", "cart", "purchase", "return", "rating"]
@@ -120,6 +121,7 @@ class Border:
             )
         row = event.model_dump(exclude={"customer", "session"})
         row["at"] = _moment(event.at, now, index)
+        row["known_at"] = now if row["at"] < now - LATE else None
         row["event_id"] = event.event_id or uuid.uuid4().hex
         row["customer_id"] = self.customer(event.customer) if event.customer is not None else None
         row["session_id"] = self.session(event.session) if event.session is not None else None

@@ -29,6 +29,7 @@ from storewise.engine.serving.exposures import Exposures
 from storewise.engine.serving.live import Live, customer_key, session_key
 from storewise.engine.serving.relearn import Relearn
 from storewise.engine.serving.shoppers import Keyed, Shoppers
+from storewise.engine.serving.sign_ins import SignIns, sign_ins_of
 from storewise.engine.serving.snapshot import RECENT_S, Snapshot, load, moment
 from storewise.engine.serving.writer import Writer
 
@@ -110,7 +111,7 @@ class Service:
         self.shoppers = Shoppers(pseudonyms, known=self._known)
         self.clock = clock or running_clock(end_of_data(store) or system_clock())
         self.registry = registry or all_components()
-        self.live = Live()
+        self.live, self.sign_ins = Live(), SignIns()
         self._products: frozenset[str] = frozenset()
         self._ingests = 0
         self._live_lock = threading.Lock()
@@ -124,7 +125,7 @@ class Service:
             self.current, live=self.live, clock=self.clock, record=self.writer.decision,
             exposures=self.exposures,
         )  # fmt: skip
-        self.predict = Forecaster(self.current, live=self.live, clock=self.clock)
+        self.predict = Forecaster(self.current, live=self.live, clock=self.clock, sign_ins=self.sign_ins)
 
     @classmethod
     def open(cls, folder: Path, **options: Any) -> Service:
@@ -195,6 +196,7 @@ class Service:
             new = set(self.store.append_events(rows).new_ids)
             fresh = {row["event_id"]: live_row(row) for row in reversed(rows) if row["event_id"] in new}
             self.live.add(reversed(fresh.values()))
+            self.sign_ins.add(sign_ins_of(row for row in rows if row["event_id"] in new))
         return new
 
     def _record(self, answers: Sequence[Answer]) -> None:
@@ -217,7 +219,9 @@ class Service:
         """Take from the store what the snapshot's histories do not hold. New events wait meanwhile, so that
         none falls between the reading and the replacing; lists are served all the time."""
         with self._live_lock:
-            self.live.replace(live_row(row) for row in untrained_events(self.store, snapshot))
+            rows = list(untrained_events(self.store, snapshot))
+            self.live.replace(live_row(row) for row in rows)
+            self.sign_ins.replace(sign_ins_of(rows))
         if snapshot.exposure_days:
             remember_decisions(self.exposures, self.store, self.clock(), snapshot.exposure_days)
 

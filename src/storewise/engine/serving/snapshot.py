@@ -32,6 +32,7 @@ from storewise.engine.serving.arms import Arms
 from storewise.engine.serving.catalogue import Catalogue
 from storewise.engine.serving.content import Content
 from storewise.engine.serving.customers import CustomerFacts
+from storewise.engine.serving.event_log import serving_log
 from storewise.engine.serving.explorer import Explorer
 from storewise.engine.serving.rerankers import rerankers_of
 from storewise.engine.serving.rules import compiled
@@ -68,6 +69,7 @@ class Snapshot:
     of them. ``graph``: None in snapshots that were trained without one; ``rules``: None where the pipeline has none.
     ``explored``: what policies have learned, None in snapshots that were trained before they did.
     ``predictions``, and the ``log`` of events that they read: None in snapshots that were trained without any.
+    ``session_index``: pseudonym → number among the log's sessions, of those that were not quiet for long.
     """
 
     id: str
@@ -98,6 +100,17 @@ class Snapshot:
     customers: Mapping[str, CustomerFacts] = field(default_factory=dict)
     predictions: Predictions | None = None
     log: EventLog | None = None
+    session_index: Mapping[str, int] = field(default_factory=dict)
+
+    @cached_property
+    def customer_names(self) -> list[str]:
+        """Pseudonym of each index."""
+        return list(self.customer_index)
+
+    @cached_property
+    def session_names(self) -> list[str]:
+        """Pseudonym of each number of a session."""
+        return list(self.session_index)
 
     @property
     def objective(self) -> Objective | None:
@@ -235,11 +248,15 @@ def load(
         second = restore_second_stage(
             found[RANKER], registry, served=retriever, served_name=name, popular=popular
         )
+    log: EventLog | None = None
+    sessions: dict[str, int] = {}
+    if predictions is not None:
+        log, sessions = serving_log(behaviour, catalogue, customer_index, manifest.watermark)
     return Snapshot(
         manifest.id, pipeline, manifest, name, retriever, catalogue, _rules(pipeline, catalogue), popular,
         popularity, similar, together, len(trained), histories, customer_index, searcher, private, content,
         graph, compiled(pipeline, catalogue, graph), second, customers=customers or {}, predictions=predictions,
-        log=_log(behaviour, catalogue, customer_index) if predictions is not None else None,
+        log=log, session_index=sessions,
         explorer=Explorer.of(pipeline, registry, found.get(EXPLORED)), explored=found.get(EXPLORED),
     ).stocked(stock)  # fmt: skip
 
@@ -257,20 +274,6 @@ def _related(found: Artifact, part: str) -> Related:
     return Related(
         *(found.arrays[f"{part}_{key}"] for key in ("indptr", "products", "scores", "support", "lift"))
     )
-
-
-def _log(behaviour: Dataset, catalogue: Catalogue, customers: Mapping[str, int]) -> EventLog:
-    """Every event of known customers, of all kinds, in the indices of training."""
-    log = EventLog.of(behaviour)
-    who = np.array([customers[name] for name in behaviour.customer_ids], np.int64)
-    what = np.array([catalogue.index.get(name, -1) for name in behaviour.product_ids], np.int64)
-    kept = (log.customers >= 0) & (log.customers < len(who))
-    kept[kept] = what[log.products[kept]] >= 0
-    return EventLog.build(
-        who[log.customers[kept]], what[log.products[kept]], log.at[kept], kinds=log.kinds[kept],
-        quantity=log.quantity[kept], spend_minor=log.spend_minor[kept],
-        n_customers=len(customers), n_products=len(catalogue),
-    )  # fmt: skip
 
 
 def _align(

@@ -2,8 +2,9 @@
 
 from storewise.predict.features.customer import customer_rows
 from storewise.predict.features.events import EventLog, Trails
-from storewise.predict.features.facts import FactsConfig, Shelf, ShopFacts
+from storewise.predict.features.facts import FactsConfig, ShopFacts
 from storewise.predict.features.pair import bought_pairs, pair_rows
+from storewise.predict.features.shelf import Shelf
 
 __all__ = [
     "EventLog",

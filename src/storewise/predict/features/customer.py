@@ -21,6 +21,8 @@ from storewise.predict.models.buy_till_you_die import UNIT_DAYS
 
 Floats = npt.NDArray[np.float64]
 Columns = dict[str, Floats]
+Categories = tuple[npt.NDArray[np.int32] | None, tuple[str, ...], tuple[int, ...]]
+NO_CATEGORIES: Categories = (None, (), ())
 Text = Literal["none", "fit", "full"]
 """How far product texts are read: not at all, as a fit of product and history, or as vectors too."""
 WINDOWS = (7, 14, 28, 56, 91, 182, 365)
@@ -38,11 +40,17 @@ def customer_rows(trails: Trails, facts: ShopFacts, *, text: Text = "fit") -> Ro
     return as_rows(customer_columns(trails, facts), {"taste": taste(trails, facts)} if wanted else {})
 
 
-def as_rows(columns: Columns, vectors: Mapping[str, npt.NDArray[np.float32]]) -> Rows:
-    """Columns as numbers, and the first dimensions of each vector."""
+def as_rows(
+    columns: Columns, vectors: Mapping[str, npt.NDArray[np.float32]], categories: Categories = NO_CATEGORIES
+) -> Rows:
+    """Columns as numbers, the first dimensions of each vector, and categories (codes, names, sizes)."""
+    codes, names, sizes = categories
     return Rows.of(
         numbers=np.stack(list(columns.values()), axis=1).astype(np.float32),
+        categories=codes,
         number_names=tuple(columns),
+        category_names=names,
+        sizes=sizes,
         vectors={name: block[:, :TEXT_COLUMNS] for name, block in vectors.items()},
     )
 

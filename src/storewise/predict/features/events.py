@@ -1,43 +1,60 @@
-"""What shoppers did, as arrays that are cut at a moment before anything is computed from them.
+"""All that shoppers did, with whose it was at every moment; trails are cut from it.
 
-Features read :class:`Trails` only, and a trail holds nothing at or after its ``now``: a later event cannot change
-a feature, because it is not there. A live shopper is a trail of one row, so serving runs the code of training.
+An event counts for an actor (a customer, or an anonymous session) at the moments in (known, until]: an anonymous
+event is its session's until somebody signs in, then that customer's, and at any moment exactly one actor's. A moment's
+features are made of the rows that hold at it, so that neither a later event nor a later sign-in can change them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from storewise.core.errors import DataError
 from storewise.data.dataset import Dataset
+from storewise.data.identities import Owners
+from storewise.predict.features.stretches import stretches
+from storewise.predict.features.trails import (
+    CODE,
+    DAY_S,
+    KINDS,
+    PURCHASE,
+    RETURN,
+    Floats,
+    Ints,
+    Mask,
+    Orders,
+    Trails,
+)
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-Mask = npt.NDArray[np.bool_]
+__all__ = ["CODE", "DAY_S", "KINDS", "PURCHASE", "RETURN", "EventLog", "Orders", "Trails"]
 
-DAY_S = 86_400.0
-ORDER_GAP_S = 3_600.0  # purchases of a shopper no further apart than this are one order
-KINDS = ("impression", "view", "click", "cart", "purchase", "return", "rating")
-CODE = {kind: code for code, kind in enumerate(KINDS)}
-PURCHASE, RETURN = CODE["purchase"], CODE["return"]
+PARTS = ("customers", "products", "kinds", "at", "quantity", "spend_minor")
+MOST_NAMES = 200  # of slots and of sources; those that appear later are unknown
+OPTIONAL = ("sessions", "anonymous", "known", "until", "first", "slots", "positions", "sources")
 
 
 @dataclass(frozen=True)
 class EventLog:
-    """All events of a shop, sorted by (customer, time); all arrays (nnz,).
+    """All events of a shop, sorted by (actor, time); all arrays (nnz,).
 
-    ``customers`` -1 is somebody nobody can recognise; indices from ``n_customers`` on are anonymous sessions.
-    ``kinds`` index ``KINDS``. ``spend_minor``: quantity × unit price, NaN where the price is unknown.
+    ``customers``: the actor: a customer, from ``n_customers`` on a session, -1 somebody nobody can recognise.
+    ``kinds`` index ``KINDS``. ``spend_minor``: quantity × unit price, NaN where the price is unknown. ``sessions``: of
+    the event, -1 for none; ``anonymous``: it has one and names no customer (None: none does). An event whose actor changes has a row for each: ``known`` and ``until`` bound the moments
+    at which the row holds (None: from ``at`` on, for good), ``first`` marks one row an event (None: all).
+    ``slots`` and ``sources`` (codes into ``slot_names`` and ``source_names``, -1 unknown) and ``positions`` (from 0, NaN
+    unknown) say where a product stood, None where no event says so.
 
     >>> log = EventLog.build([0, 0], [1, 2], [10.0, 5.0], n_customers=1, n_products=3)
     >>> log.products.tolist()
     [2, 1]
+    >>> log = EventLog.build([-1, 0], [1, 2], [1.0, 5.0], sessions=[0, 0], n_customers=1, n_products=3)
+    >>> [log.trails([0], now).products.tolist() for now in (5.0, 6.0)]
+    [[], [1, 2]]
     """
 
     customers: Ints
@@ -48,6 +65,17 @@ class EventLog:
     spend_minor: Floats
     n_customers: int
     n_products: int
+    sessions: npt.NDArray[np.int32] | None = None
+    anonymous: Mask | None = None
+    known: Floats | None = None
+    until: Floats | None = None
+    first: Mask | None = None
+    slots: npt.NDArray[np.int16] | None = None
+    positions: npt.NDArray[np.float32] | None = None
+    sources: npt.NDArray[np.int16] | None = None
+    slot_names: tuple[str, ...] = ()
+    source_names: tuple[str, ...] = ()
+    owners: Owners = field(default_factory=lambda: Owners.of([], [], [], n_sessions=0))
 
     @classmethod
     def build(
@@ -61,18 +89,46 @@ class EventLog:
         kinds: npt.ArrayLike | None = None,
         quantity: npt.ArrayLike | None = None,
         spend_minor: npt.ArrayLike | None = None,
+        sessions: npt.ArrayLike | None = None,
+        n_sessions: int | None = None,
+        known: npt.ArrayLike | None = None,
+        **lists: Any,
     ) -> EventLog:
-        """Sort; kinds default to purchases, quantities to 1, spending to unknown."""
+        """Sort; kinds default to purchases, quantities to 1, spending to unknown.
+
+        ``customers``: who the event itself names. ``sessions``: -1 for none; who signed in during a session becomes
+        its actor from then on. ``known``: when the shop learned of the event, where that was later than ``at``.
+        ``lists``: slots, positions, sources, slot_names, source_names.
+        """
         who, when = np.asarray(customers, np.int64), np.asarray(at, np.float64)
         n = len(who)
-        what = np.full(n, PURCHASE, np.int8) if kinds is None else np.asarray(kinds, np.int8)
-        units = np.ones(n) if quantity is None else np.asarray(quantity, np.float64)
-        spent = np.full(n, np.nan) if spend_minor is None else np.asarray(spend_minor, np.float64)
-        order = np.lexsort((when, who))
-        return cls(
-            who[order], np.asarray(products, np.int64)[order], what[order], when[order], units[order],
-            spent[order], n_customers, n_products,
-        )  # fmt: skip
+        given: dict[str, Any] = {
+            "products": np.asarray(products, np.int64),
+            "kinds": np.full(n, PURCHASE, np.int8) if kinds is None else np.asarray(kinds, np.int8),
+            "at": when,
+            "quantity": np.ones(n) if quantity is None else np.asarray(quantity, np.float64),
+            "spend_minor": np.full(n, np.nan) if spend_minor is None else np.asarray(spend_minor, np.float64),
+            "known": None if known is None else np.maximum(np.asarray(known, np.float64), when),
+        } | {
+            name: np.asarray(lists[name], kind)
+            for name, kind in (("slots", np.int16), ("positions", np.float32), ("sources", np.int16))
+            if lists.get(name) is not None
+        }  # fmt: skip
+        about: dict[str, Any] = {
+            name: tuple(lists[name]) for name in ("slot_names", "source_names") if name in lists
+        }
+        if sessions is not None:
+            where = np.asarray(sessions, np.int32)
+            size = int(where.max(initial=-1)) + 1 if n_sessions is None else n_sessions
+            told = when if given["known"] is None else given["known"]
+            signed = (who >= 0) & (where >= 0)
+            owners = Owners.of(where[signed], who[signed], told[signed], n_sessions=size)
+            about["owners"] = owners
+            given = stretches(given | {"sessions": where, "customers": who}, told, owners, n_customers)
+            who = given.pop("customers")
+        order = np.lexsort((given["at"], who))
+        rows = {name: None if part is None else part[order] for name, part in given.items()}
+        return cls(customers=who[order], n_customers=n_customers, n_products=n_products, **rows, **about)
 
     @classmethod
     def of(cls, shop: Dataset) -> EventLog:
@@ -87,19 +143,31 @@ class EventLog:
         units = events["quantity"].fill_null(1).cast(pl.Float64).to_numpy()
         price = events["unit_price_minor"].cast(pl.Float64).fill_null(float("nan")).to_numpy()
         names = events["kind"].cast(pl.String).replace_strict(CODE, default=len(KINDS), return_dtype=pl.Int8)
+        who = events["customer"].to_numpy()
+        more: dict[str, Any] = _lists(events)
+        if "signed" in events.columns:
+            who = np.where(events["signed"].to_numpy(), who, -1)
+            more |= {"sessions": events["session"].to_numpy(), "n_sessions": shop.extra["sessions"].height}
+        if "known" in events.columns:
+            more["known"] = events["known"].fill_null(float("-inf")).to_numpy()
         return cls.build(
-            events["customer"].to_numpy(), events["product"].to_numpy(), events["at"].to_numpy(),
+            who, events["product"].to_numpy(), events["at"].to_numpy(),
             kinds=names.to_numpy(), quantity=units, spend_minor=units * price,
-            n_customers=known, n_products=shop.n_products,
+            n_customers=known, n_products=shop.n_products, **more,
         )  # fmt: skip
 
     def __len__(self) -> int:
         return len(self.at)
 
+    @property
+    def n_actors(self) -> int:
+        """Customers and sessions."""
+        return self.n_customers + len(self.owners)
+
     @cached_property
     def indptr(self) -> Ints:
-        """(n_customers + 1,): customer c owns rows indptr[c]:indptr[c + 1]."""
-        return np.searchsorted(self.customers, np.arange(self.n_customers + 1)).astype(np.int64)
+        """(n_actors + 1,): actor c owns rows indptr[c]:indptr[c + 1]."""
+        return np.searchsorted(self.customers, np.arange(self.n_actors + 1)).astype(np.int64)
 
     @cached_property
     def start(self) -> float:
@@ -111,33 +179,58 @@ class EventLog:
         """The time of the last event, 0 when there is none."""
         return float(self.at.max()) if len(self) else 0.0
 
-    def select(self, rows: Mask) -> EventLog:
-        """The rows of a mask."""
-        return EventLog(
-            self.customers[rows], self.products[rows], self.kinds[rows], self.at[rows],
-            self.quantity[rows], self.spend_minor[rows], self.n_customers, self.n_products,
-        )  # fmt: skip
+    @property
+    def latest(self) -> float:
+        """When all of it was known: the time of the last event, or later where an event came late."""
+        late = -np.inf if self.known is None or not len(self) else float(self.known.max())
+        return max(self.end, late)
 
-    def before(self, moment: float) -> EventLog:
-        """Everything strictly before ``moment``."""
-        return self.select(self.at < moment)
+    def select(self, rows: Mask | Ints) -> EventLog:
+        """The rows of a mask, or of rising indices."""
+        parts = {name: getattr(self, name) for name in (*PARTS, *OPTIONAL)}
+        return replace(self, **{name: None if part is None else part[rows] for name, part in parts.items()})
+
+    def holds(self, moments: npt.ArrayLike, rows: Ints | slice = slice(None)) -> Mask:
+        """Whether rows are known and their actor's at moments (a scalar, or one for each of ``rows``)."""
+        known = self.at[rows] if self.known is None else self.known[rows]
+        found: Mask = known < moments
+        return found if self.until is None else found & (moments <= self.until[rows])
+
+    def before(self, moment: float, *kinds: int) -> EventLog:
+        """What was known at ``moment`` (strictly before it), every event once; only of ``kinds`` where some are given."""
+        kept = self.holds(moment)
+        return self.select(kept & np.isin(self.kinds, kinds) if kinds else kept)
 
     def between(self, start: float, stop: float, kind: int = PURCHASE) -> EventLog:
-        """Events of a kind in [start, stop)."""
-        return self.select((self.at >= start) & (self.at < stop) & (self.kinds == kind))
+        """Events of a kind in [start, stop), each once, with their actor as known at the end: for outcomes."""
+        return self.select((self.at >= start) & (self.at < stop) & (self.kinds == kind) & self.holds(np.inf))
+
+    def asked(self, start: float, stop: float, kind: int) -> tuple[EventLog, Ints]:
+        """Events of a kind in [start, stop), each once, and (n,) their actor as known at their own time."""
+        inside = (self.at >= start) & (self.at < stop) & (self.kinds == kind)
+        found = self.select(inside if self.first is None else inside & self.first)
+        return found, found.actors()
+
+    def actors(self) -> Ints:
+        """(nnz,) whose each row's event was as known at its own time."""
+        if self.sessions is None or self.anonymous is None or self.first is None:
+            return self.customers
+        owner = self.owners.at(self.sessions.astype(np.int64), self.at)
+        session = self.n_customers + self.sessions.astype(np.int64)
+        return np.where(self.anonymous, np.where(owner >= 0, owner, session), self.customers)
 
     def trails(self, customers: npt.ArrayLike, now: npt.ArrayLike) -> Trails:
-        """What each of these customers (b,) did strictly before ``now`` (scalar or (b,))."""
+        """What each of these actors (b,) did strictly before ``now`` (scalar or (b,)), as known then."""
         who = np.asarray(customers, np.int64)
         moments = np.broadcast_to(np.asarray(now, np.float64), who.shape)
-        known = (who >= 0) & (who < self.n_customers)
+        known = (who >= 0) & (who < self.n_actors)
         safe = np.where(known, who, 0)
-        starts, stops = (self.indptr[safe], self.indptr[safe + 1]) if self.n_customers else (safe, safe)
+        starts, stops = (self.indptr[safe], self.indptr[safe + 1]) if self.n_actors else (safe, safe)
         lengths = np.where(known, stops - starts, 0)
         borders = np.concatenate([[0], np.cumsum(lengths)])
         rows = np.repeat(starts - borders[:-1], lengths) + np.arange(borders[-1])
         owner = np.repeat(np.arange(len(who)), lengths)
-        kept = self.at[rows] < moments[owner]
+        kept = self.holds(moments[owner], rows)
         rows, owner = rows[kept], owner[kept]
         return Trails(
             np.concatenate([[0], np.cumsum(np.bincount(owner, minlength=len(who)))]).astype(np.int64),
@@ -146,131 +239,20 @@ class EventLog:
         )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Trails:
-    """b shoppers, each with what happened strictly before its ``now`` (b,), oldest first.
-
-    ``indptr`` (b + 1,), the rest (nnz,). ``customers`` (b,): -1 for somebody unknown. A trail may be empty.
-    """
-
-    indptr: Ints
-    products: Ints
-    kinds: npt.NDArray[np.int8]
-    at: Floats
-    quantity: Floats
-    spend_minor: Floats
-    now: Floats
-    customers: Ints
-
-    @classmethod
-    def single(
-        cls,
-        products: Sequence[int] | Ints,
-        kinds: Sequence[int] | npt.NDArray[np.int8],
-        at: Sequence[float] | Floats,
-        quantity: Sequence[float] | Floats,
-        spend_minor: Sequence[float] | Floats,
-        *,
-        now: float,
-        customer: int = -1,
-    ) -> Trails:
-        """One live shopper; events may come in any order, and those not before ``now`` are left out.
-
-        >>> Trails.single([3, 4], [4, 4], [5.0, 9.0], [1, 1], [100.0, 100.0], now=9.0).products.tolist()
-        [3]
-        """
-        when = np.asarray(at, np.float64)
-        order = np.argsort(when, kind="stable")
-        order = order[when[order] < now]
-        return cls(
-            np.array([0, len(order)]), np.asarray(products, np.int64)[order],
-            np.asarray(kinds, np.int8)[order], when[order], np.asarray(quantity, np.float64)[order],
-            np.asarray(spend_minor, np.float64)[order], np.array([now]), np.array([customer], np.int64),
-        )  # fmt: skip
-
-    def __post_init__(self) -> None:
-        if len(self.at) and not (self.at < self.now[self.rows]).all():
-            raise DataError(
-                "A trail holds an event at or after its moment.",
-                next_step="Make it with EventLog.trails or Trails.single, which cut it.",
+def _lists(events: pl.DataFrame) -> dict[str, Any]:
+    """Where products stood, as codes in the order in which names first appear: later ones change no earlier code."""
+    found: dict[str, Any] = {}
+    for name in ("slot", "source"):
+        if name in events.columns:
+            names = (
+                events[name].drop_nulls().unique(maintain_order=True).cast(pl.String).to_list()[:MOST_NAMES]
             )
-
-    def __len__(self) -> int:
-        return len(self.now)
-
-    @cached_property
-    def rows(self) -> Ints:
-        """(nnz,): the shopper of each event."""
-        return np.repeat(np.arange(len(self)), np.diff(self.indptr))
-
-    @cached_property
-    def age_days(self) -> Floats:
-        """(nnz,): days from each event to its shopper's now."""
-        return (self.now[self.rows] - self.at) / DAY_S
-
-    def of_kind(self, *kinds: int) -> Trails:
-        """Only events of these kinds."""
-        return self.where(np.isin(self.kinds, kinds))
-
-    def where(self, kept: Mask) -> Trails:
-        """Only the events of a mask (nnz,)."""
-        counts = np.bincount(self.rows[kept], minlength=len(self))
-        return replace(
-            self,
-            indptr=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
-            products=self.products[kept], kinds=self.kinds[kept], at=self.at[kept],
-            quantity=self.quantity[kept], spend_minor=self.spend_minor[kept],
-        )  # fmt: skip
-
-    @cached_property
-    def orders(self) -> Orders:
-        """The purchases as orders."""
-        return Orders.of(self.of_kind(PURCHASE))
-
-
-@dataclass(frozen=True)
-class Orders:
-    """Purchases of b shoppers as orders (m,): an order ends when an hour passes without a purchase.
-
-    ``indptr`` (b + 1,); ``rows`` (m,) the shopper; ``at`` its first purchase; ``value_minor`` (NaN: no price
-    known), ``lines``, ``units``; ``line_order`` (nnz,): the order of each purchase of ``lines_of``.
-    """
-
-    lines_of: Trails
-    indptr: Ints
-    rows: Ints
-    at: Floats
-    value_minor: Floats
-    lines: Floats
-    units: Floats
-    line_order: Ints
-
-    @classmethod
-    def of(cls, bought: Trails) -> Orders:
-        """Of trails that hold purchases alone."""
-        rows, at = bought.rows, bought.at
-        fresh = np.ones(len(at), bool)
-        fresh[1:] = (rows[1:] != rows[:-1]) | (np.diff(at) > ORDER_GAP_S)
-        line_order = np.cumsum(fresh).astype(np.int64) - 1
-        m = int(fresh.sum())
-        owner = rows[fresh]
-        counts = np.bincount(owner, minlength=len(bought))
-        priced = np.bincount(line_order, np.isfinite(bought.spend_minor), minlength=m) > 0
-        value = np.bincount(line_order, np.nan_to_num(bought.spend_minor), minlength=m)
-        return cls(
-            bought,
-            np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
-            owner, at[fresh], np.where(priced, value, np.nan),
-            np.bincount(line_order, minlength=m).astype(np.float64),
-            np.bincount(line_order, bought.quantity, minlength=m).astype(np.float64), line_order,
-        )  # fmt: skip
-
-    @cached_property
-    def count(self) -> Floats:
-        """(b,): how many orders."""
-        return np.diff(self.indptr).astype(np.float64)
-
-    @cached_property
-    def age_days(self) -> Floats:
-        """(m,): days from each order to its shopper's now."""
-        return (self.lines_of.now[self.rows] - self.at) / DAY_S
+            codes = (
+                events[name]
+                .cast(pl.String)
+                .replace_strict(names, list(range(len(names))), default=-1, return_dtype=pl.Int16)
+            )
+            found |= {f"{name}s": codes.to_numpy(), f"{name}_names": names}
+    if "position" in events.columns:
+        found["positions"] = events["position"].cast(pl.Float32).fill_null(float("nan")).to_numpy()
+    return found

@@ -9,21 +9,21 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import polars as pl
 from pydantic import Field
 from scipy import sparse
 
 from storewise.core.config import Config
-from storewise.data.dataset import Dataset
 from storewise.predict.features import segments
 from storewise.predict.features.events import DAY_S, PURCHASE, EventLog, Orders, Trails
+from storewise.predict.features.lists import ListFacts, packed, unpacked
+from storewise.predict.features.shelf import Shelf, early
+from storewise.predict.features.together import together
 from storewise.predict.models.buy_till_you_die import UNIT_DAYS, BgNbd, GammaGamma
 
 Floats = npt.NDArray[np.float64]
 Vectors = npt.NDArray[np.float32]
 WINDOWS = (28, 91, 365)
-LEAST_TOGETHER = 2  # orders that two products share, from which they count as bought together
-MANY_LINES = 100  # orders longer than this say little of what goes together
+LISTS = "lists_"  # how the arrays of lists are called among those of the shop
 
 
 class FactsConfig(Config):
@@ -36,35 +36,6 @@ class FactsConfig(Config):
 
 
 @dataclass(frozen=True)
-class Shelf:
-    """The products as the catalogue has them, which no event changes: ``categories`` (n,) codes, -1 for none;
-    ``list_price_minor`` (n,), NaN for none, used only in a shop whose events carry no price; ``text`` (n, d):
-    unit vectors of what the products are, or None."""
-
-    categories: npt.NDArray[np.int64]
-    list_price_minor: Floats
-    text: Vectors | None = None
-
-    def reduced(self, size: int) -> Vectors:
-        """``text`` in its first ``size`` principal directions, (n, 0) without any."""
-        return _reduced(self.text, size, len(self.categories))
-
-    @classmethod
-    def of(cls, shop: Dataset, text: Vectors | None = None) -> Shelf:
-        """Of a shop's catalogue; ``text`` defaults to the dataset's content."""
-        n = shop.n_products
-        codes, prices = np.full(n, -1, np.int64), np.full(n, np.nan)
-        if "category" in shop.products.columns:
-            column = shop.products["category"]
-            known = column.drop_nulls().unique().sort()
-            places = {name: i for i, name in enumerate(known.to_list())}
-            codes = np.array([places.get(name, -1) for name in column.to_list()], np.int64)
-        if "price_minor" in shop.products.columns:
-            prices = shop.products["price_minor"].cast(pl.Float64).fill_null(float("nan")).to_numpy()
-        return cls(codes, prices, shop.content if text is None else text)
-
-
-@dataclass(frozen=True)
 class ShopFacts:
     """What features need besides a shopper's own trail, as of ``now`` (seconds): plain arrays, so that what
     training saw is what serving reads.
@@ -72,7 +43,8 @@ class ShopFacts:
     By product (n_products,): ``categories``, ``price_minor`` (mean price of the events so far), ``buyers_28/91/365``
     (different shoppers), ``age_days`` and ``quiet_days`` since its first and last sale, ``again_share`` (buyers with
     two orders or more), ``again_days`` (their mean gap). ``text`` (n_products, d). ``near_indptr/products/values``:
-    the cosine of orders for products bought together.
+    the cosine of orders for products bought together. ``lists``: what is known of products in lists; ``slots``,
+    ``sources``: names of the log's codes, as bytes.
     """
 
     now: float
@@ -98,6 +70,9 @@ class ShopFacts:
     """(4,): r, α, a, b of BG/NBD, NaN where it could not be fitted."""
     spend: Floats
     """(3,): p, q, γ of Gamma-Gamma, NaN where it could not be fitted."""
+    lists: ListFacts
+    slots: npt.NDArray[np.uint8]
+    sources: npt.NDArray[np.uint8]
 
     @classmethod
     def of(
@@ -112,7 +87,8 @@ class ShopFacts:
         """As of ``now``: what happens later is left out before anything is counted. ``products=False`` leaves out
         what only features of products read (popularity, repeats, what is bought together)."""
         config = config or FactsConfig()
-        past = log.select((log.at < now) & (log.kinds == PURCHASE))
+        shelf = shelf.at(now)
+        past = log.before(now, PURCHASE)
         n = log.n_products
         unknown = np.full(n, np.nan)
         pairs = _product_pairs(past) if products else (unknown, unknown, np.nan, np.nan)
@@ -120,13 +96,13 @@ class ShopFacts:
         known = _everybody(past, now)
         orders = known.orders
         life, spend = _lifetimes(orders)
-        price, unit_price = _prices(past, shelf.list_price_minor)
+        price, unit_price = _prices(past)
         first, last = np.full(n, np.nan), np.full(n, np.nan)
         in_time = np.argsort(past.at, kind="stable")
         last[past.products[in_time]] = past.at[in_time]
         first[past.products[in_time[::-1]]] = past.at[in_time[::-1]]
         near = (
-            _together(orders, n, config.neighbours)
+            together(orders, n, config.neighbours)
             if products
             else sparse.csr_matrix((n, n), dtype=np.float32)
         )
@@ -136,11 +112,12 @@ class ShopFacts:
             buyers_28=buyers[28], buyers_91=buyers[91], buyers_365=buyers[365],
             age_days=(now - first) / DAY_S, quiet_days=(now - last) / DAY_S,
             again_share=pairs[0], again_days=pairs[1],
-            text=shelf.reduced(config.text_size),
+            text=shelf.reduced(config.text_size, early(log, now)),
             near_indptr=near.indptr.astype(np.int64), near_products=near.indices.astype(np.int32),
             near_values=near.data.astype(np.float32),
             unit_price_minor=unit_price, again_share_shop=pairs[2], again_days_shop=pairs[3],
             life=life, spend=spend,
+            lists=ListFacts.of(log, now), slots=packed(log.slot_names), sources=packed(log.source_names),
         )  # fmt: skip
 
     @property
@@ -175,15 +152,30 @@ class ShopFacts:
         """The fitted model, None where there was too little to fit."""
         return None if np.isnan(self.spend).any() else GammaGamma(*self.spend.tolist())
 
+    @cached_property
+    def slot_names(self) -> tuple[str, ...]:
+        """The name of each code of a slot."""
+        return unpacked(self.slots)
+
+    @cached_property
+    def source_names(self) -> tuple[str, ...]:
+        """The name of each code of what makes lists."""
+        return unpacked(self.sources)
+
     def state(self) -> dict[str, npt.NDArray[Any]]:
         """As arrays for an artifact."""
-        return {field.name: np.asarray(getattr(self, field.name)) for field in fields(self)}
+        own = [field.name for field in fields(self) if field.name != "lists"]
+        return {name: np.asarray(getattr(self, name)) for name in own} | {
+            LISTS + field.name: np.asarray(getattr(self.lists, field.name)) for field in fields(ListFacts)
+        }
 
     @classmethod
     def restore(cls, state: Mapping[str, npt.NDArray[Any]]) -> ShopFacts:
         """From what ``state`` gave."""
-        values: dict[str, Any] = {field.name: state[field.name] for field in fields(cls)}
-        return cls(**{name: v.item() if v.ndim == 0 else v for name, v in values.items()})
+        plain = {name: v.item() if v.ndim == 0 else v for name, v in state.items()}
+        lists = ListFacts(**{field.name: plain[LISTS + field.name] for field in fields(ListFacts)})
+        own = {field.name: plain[field.name] for field in fields(cls) if field.name != "lists"}
+        return cls(**own, lists=lists)
 
     def at(self, now: float) -> ShopFacts:
         """The same facts asked at a later moment: ages grow, counts stay as they were learned."""
@@ -255,57 +247,10 @@ def lifetimes(orders: Orders) -> tuple[Floats, Floats, Floats]:
     return np.maximum(orders.count - 1, 0), (last - first) / week, (trails.now - first) / week
 
 
-def _prices(past: EventLog, listed: Floats) -> tuple[Floats, float]:
-    priced = np.isfinite(past.spend_minor)
+def _prices(past: EventLog) -> tuple[Floats, float]:
+    priced, n = np.isfinite(past.spend_minor), past.n_products
     if not priced.any():
-        return listed, float(np.nanmean(listed)) if np.isfinite(listed).any() else float("nan")
-    n = past.n_products
+        return np.full(n, np.nan), float("nan")
     spent = segments.total(past.products[priced], past.spend_minor[priced], n)
     units = segments.total(past.products[priced], past.quantity[priced], n)
     return segments.ratio(spent, units), float(spent.sum() / max(units.sum(), 1.0))
-
-
-def _together(orders: Orders, n: int, neighbours: int) -> sparse.csr_matrix:
-    """Cosine of the sets of orders, the best neighbours of each product, itself left out."""
-    lines = orders.lines_of
-    short = orders.lines[orders.line_order] <= MANY_LINES
-    baskets = sparse.csr_matrix(
-        (np.ones(int(short.sum()), np.float32), (orders.line_order[short], lines.products[short])),
-        shape=(len(orders.at), n),
-    )
-    baskets.sum_duplicates()
-    baskets.data[:] = 1
-    norms = np.sqrt(np.maximum(np.asarray(baskets.sum(axis=0)).ravel(), 1))
-    pairs = (baskets.T @ baskets).tocsr()
-    pairs.data[pairs.data < LEAST_TOGETHER] = 0
-    pairs.setdiag(0)
-    pairs.eliminate_zeros()
-    own = norms[np.repeat(np.arange(n), np.diff(pairs.indptr))]
-    pairs.data = (pairs.data / (own * norms[pairs.indices])).astype(np.float32)
-    return _best(pairs, neighbours)
-
-
-def _best(pairs: sparse.csr_matrix, k: int) -> sparse.csr_matrix:
-    """The k largest values of each row, of equal ones the first."""
-    kept = np.ones(len(pairs.data), bool)
-    for row in np.flatnonzero(np.diff(pairs.indptr) > k):
-        part = slice(pairs.indptr[row], pairs.indptr[row + 1])
-        values = pairs.data[part]
-        border = np.partition(values, -k)[-k]
-        kept[part] = values > border
-        level = np.flatnonzero(values == border)[: k - int((values > border).sum())]
-        kept[part.start + level] = True
-    rows = np.repeat(np.arange(pairs.shape[0]), np.diff(pairs.indptr))[kept]
-    return sparse.csr_matrix((pairs.data[kept], (rows, pairs.indices[kept])), shape=pairs.shape)
-
-
-def _reduced(text: Vectors | None, size: int, n: int) -> Vectors:
-    """The first principal directions of the products' vectors (uncentred: a cosine stays a cosine)."""
-    if text is None or not size:
-        return np.zeros((n, 0), np.float32)
-    if text.shape[1] <= size:
-        return text.astype(np.float32)
-    values, directions = np.linalg.eigh(np.asarray(text.T @ text, np.float64))
-    best = directions[:, np.argsort(-values, kind="stable")[:size]]
-    best = best * np.where(best[np.abs(best).argmax(axis=0), np.arange(size)] < 0, -1.0, 1.0)
-    return np.asarray(text @ best.astype(np.float32), np.float32)

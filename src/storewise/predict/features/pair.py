@@ -11,6 +11,7 @@ from storewise.predict.features import segments
 from storewise.predict.features.customer import Columns, Text, as_rows, customer_columns, taste
 from storewise.predict.features.events import CODE, DAY_S, RETURN, Trails
 from storewise.predict.features.facts import ShopFacts
+from storewise.predict.features.shown import Shown, shown_columns
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -26,11 +27,13 @@ SHOPPER = (
 
 
 def pair_rows(
-    trails: Trails, facts: ShopFacts, rows: npt.ArrayLike, products: npt.ArrayLike, *, text: Text = "fit"
-) -> Rows:
+    trails: Trails, facts: ShopFacts, rows: npt.ArrayLike, products: npt.ArrayLike, *, text: Text = "fit",
+    shown: Shown | None = None,
+) -> Rows:  # fmt: skip
     """(m,) rows: pair i is shopper ``rows[i]`` (index into ``trails``) and product ``products[i]``.
 
-    ``text``: see :data:`storewise.predict.features.customer.Text`.
+    ``text``: see :data:`storewise.predict.features.customer.Text`. ``shown`` (m,): how the product is shown, for pairs
+    in lists: their rows have the columns of :mod:`storewise.predict.features.shown` too.
     """
     who, what = np.asarray(rows, np.int64), np.asarray(products, np.int64)
     everything = customer_columns(trails, facts)
@@ -39,7 +42,10 @@ def pair_rows(
     columns |= _product(trails, facts, who, what, everything["price_level"])
     columns |= _fit(trails, facts, who, what, text=text != "none")
     columns |= _looks(trails, who, what)
-    return as_rows(columns, {"text": facts.text[what]} if text == "full" and facts.text.shape[1] else {})
+    vectors = {"text": facts.text[what]} if text == "full" and facts.text.shape[1] else {}
+    if shown is None:
+        return as_rows(columns, vectors)
+    return as_rows(columns | shown_columns(trails, facts, who, what, shown), vectors, shown.categories(facts))
 
 
 def _keys(trails: Trails, facts: ShopFacts, who: Ints, what: Ints) -> tuple[Ints, Ints]:

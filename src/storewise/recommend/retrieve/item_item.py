@@ -176,5 +176,5 @@ def keep_largest(weights: sparse.csr_matrix, per_row: int, *, signed: bool = Tru
         level = np.flatnonzero(values == border)[: per_row - int(above.sum())]
         above[level] = True
         kept[start:stop] = above
-    indptr = np.concatenate([[0], np.cumsum(kept)])[weights.indptr]
+    indptr = np.concatenate([[0], np.cumsum(np.minimum(counts, per_row))])
     return sparse.csr_matrix((weights.data[kept], weights.indices[kept], indptr), shape=weights.shape)

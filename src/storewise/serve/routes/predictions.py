@@ -15,12 +15,22 @@ Id = Annotated[str | None, Query(min_length=1, max_length=200)]
 
 
 @router.get("/predictions", response_class=Json)
-def predictions(service: ServiceOf, customer: Id = None, product: Id = None, session: Id = None) -> Json:
-    """What a shopper will do: probabilities and amounts with intervals, and the reasons with their size."""
+def predictions(
+    service: ServiceOf,
+    customer: Id = None,
+    product: Id = None,
+    session: Id = None,
+    slot: Id = None,
+    position: Annotated[int | None, Query(ge=0, le=10_000)] = None,
+) -> Json:
+    """What a customer or an anonymous session will do: probabilities and amounts with intervals, and the reasons with
+    their size. ``slot`` and ``position`` (from 0): where a product is shown, else the first place is assumed."""
     ids = service.shoppers
     found = service.predict(
         ids.customer(customer) if customer is not None else None,
         product=product,
         session=ids.session(session) if session is not None else None,
+        slot=slot,
+        position=position,
     )
     return Json(payload(found))

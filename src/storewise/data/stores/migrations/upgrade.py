@@ -23,7 +23,7 @@ def head() -> str:
     """The newest revision this version knows.
 
     >>> head()
-    '0004'
+    '0005'
     """
     found = _scripts().get_current_head()
     assert found is not None, "there is always a first revision"

@@ -168,4 +168,6 @@ export default {
   "why.simplest": "{model} is the simplest predictor that on {rows} validation rows with {events} events is within one standard error of the best: its log loss {loss} is {gap} ± {error} above that of {other}.",
   "why.skipped": " Not tried: {models}.",
   "expected.note.no_order": "No order is known of this shopper: everybody’s rate.",
+  "expected.note.no_event": "Nothing is known of this shopper: everybody’s rate.",
+  "expected.note.session": "Unknown: it is asked of customers with an order, and this session is nobody’s.",
 };

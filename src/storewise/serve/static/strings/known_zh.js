@@ -167,4 +167,6 @@ export default {
   "why.simplest": "在 {rows} 行验证数据（{events} 次发生）上，{model} 是与最佳模型相差不超过一个标准误差的模型中最简单的：其对数损失 {loss} 比 {other} 高 {gap} ± {error}。",
   "why.skipped": "未尝试：{models}。",
   "expected.note.no_order": "不知道这位购物者的任何订单：采用所有人的比率。",
+  "expected.note.no_event": "对这位购物者一无所知：采用所有人的比率。",
+  "expected.note.session": "未知：这只针对有过订单的顾客，而此会话不属于任何人。",
 };
