@@ -13,7 +13,7 @@ from storewise.core.config import Config
 from storewise.core.errors import DataError
 from storewise.core.progress import Progress, Silent
 from storewise.core.registry import Registry
-from storewise.core.tracking import Run
+from storewise.core.run_context import RunContext
 from storewise.predict import COMPONENTS
 from storewise.predict.base import Labelled, Predictor, Values
 from storewise.predict.calibration import platt
@@ -88,14 +88,14 @@ def choose(
     budget_s: float,
     seed: int,
     progress: Progress | None = None,
-    tracker: Run | None = None,
-    storage: str | None = None,
+    context: RunContext | None = None,
 ) -> Choice:
     """Try every predictor on folds (each judged on rows after those it learned from), within about ``budget_s``.
 
     Each is tried with its defaults, the simplest first; the best ones are then tuned. The choice is the simplest
     whose loss is within one standard error (of the paired difference, row by row) of the best one's: the rule of
-    Breiman et al. (1984). ``storage``: an Optuna storage URL, to go on with an earlier search.
+    Breiman et al. (1984). ``context``: its journal is told of every attempt and trial; with a folder, a killed choice
+    goes on with the search and the trainings of networks that it finds there.
 
     Raises:
         DataError: when there is no fold, or no predictor could be trained.
@@ -103,9 +103,9 @@ def choose(
     """
     if not folds:
         raise DataError("There is no validation part.", next_step="Give at least one fold.")
-    watching = progress or Silent()
+    watching, around = progress or Silent(), context or RunContext()
     until = time.perf_counter() + budget_s
-    contest = Contest(registry(), tuple(folds), seed, watching, tracker)
+    contest = Contest(registry(), tuple(folds), seed, watching, around.journal, around.trainings)
     names = list(candidates) if candidates is not None else predictors()
     kinds = {name: contest.kind(name) for name in names}
     ordered = sorted(names, key=lambda name: (kinds[name].complexity, name))
@@ -122,7 +122,7 @@ def choose(
         )
     share = TUNING_SHARE * (until - time.perf_counter())
     for attempt in leaders[:TUNED]:
-        tuned = tune(contest, attempt.name, budget_s=share / min(TUNED, len(leaders)), storage=storage)
+        tuned = tune(contest, attempt.name, budget_s=share / min(TUNED, len(leaders)), storage=around.search)
         if tuned is not None:
             after = replace(attempt, trials=1 + tuned.trials)
             if tuned.loss < attempt.loss:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -60,10 +60,12 @@ class LoopConfig(Config):
 
 @dataclass(frozen=True)
 class TrainingRun:
-    """Around a training: ``folder`` for checkpoints and curves, ``resume`` from its last checkpoint, ``trackers``
-    by name, ``report`` (step, validation loss) after each validation, which may end the run by raising."""
+    """Around a training: ``folder`` for checkpoints and curves, or ``root``, a folder for many trainings, each under
+    its fingerprint; ``resume`` from its last checkpoint, ``trackers`` by name, ``report`` (step, validation loss)
+    after each validation, those of before a kill too, which may end the run by raising."""
 
     folder: Path | None = None
+    root: Path | None = None
     resume: bool = False
     trackers: tuple[str, ...] = ()
     report: Callable[[int, float], None] | None = None
@@ -126,10 +128,16 @@ def fit(
     state = _start(logits, parameters, data, held, config, weights, seed)
     an_epoch = math.ceil(len(data.labels) / _batch_size(state))
     total, every = config.epochs * an_epoch, max(1, an_epoch // config.validations)
-    mark = config_hash({"about": about, "seed": seed, "data": _digest(data)})
+    mark = config_hash({
+        "about": about, "seed": seed, "data": _digest(data), "held": _digest(held), "weights": weights.tolist()
+    })  # fmt: skip
+    if run.root is not None:
+        run = replace(run, folder=run.root / mark)
     found = checkpoint.read(run.folder, mark) if run.folder is not None and run.resume else None
     if found is not None:
         _restore(state, found)
+        for told in state.losses if run.report is not None else []:
+            run.report(*told)
     runs = _open(run, about, state.step)
     torch = require("torch", extra="deep")
     # Products of this size gain nothing from threads, and one thread gives the same bits on every machine.
@@ -301,7 +309,8 @@ def _arrays(parameters: Mapping[str, Any]) -> Arrays:
 
 def _digest(data: Examples) -> str:
     digest = hashlib.sha256(np.ascontiguousarray(data.labels).tobytes())
-    for block in (data.inputs.dense, *data.inputs.rows.values(), *data.inputs.histories.values()):
+    x = data.inputs
+    for block in (x.dense, *x.rows.values(), *x.vectors.values(), *x.histories.values()):
         digest.update(np.ascontiguousarray(block).tobytes())
     return digest.hexdigest()[:16]
 
