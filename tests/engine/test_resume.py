@@ -20,6 +20,7 @@ from storewise.engine.predictions.config import PredictConfig
 from storewise.engine.protocols.inputs import Inputs
 from storewise.engine.published import ARTIFACTS, Manifest
 from storewise.engine.stages import RankConfig
+from storewise.recommend.choose.spaces import NETWORK
 from storewise.recommend.retrieve.deep.loop import Loop
 from storewise.testing.small_shop import open_store, train_on
 
@@ -37,8 +38,11 @@ KILL = """
 import os, pathlib, signal
 from storewise.core.run_context import RunContext
 from storewise.engine.pipeline import Pipeline
+from storewise.recommend.choose.spaces import NETWORK
 from storewise.recommend.retrieve.deep.loop import Loop
 from storewise.testing.small_shop import open_store, train_on
+from storewise.recommend.choose.spaces import NETWORK
+NETWORK["epochs"] = 4
 folders, save = [], Loop._save
 def save_and_die(self, epoch):
     save(self, epoch)
@@ -56,7 +60,7 @@ class KilledError(BaseException):
     pass
 
 
-def dying(monkeypatch: pytest.MonkeyPatch, training: int) -> pytest.MonkeyPatch:
+def dying(monkeypatch: pytest.MonkeyPatch, training: int) -> None:
     """Ends at the third epoch of so many-th training."""
     folders: list[Any] = []
     save = Loop._save
@@ -68,7 +72,6 @@ def dying(monkeypatch: pytest.MonkeyPatch, training: int) -> pytest.MonkeyPatch:
             raise KilledError
 
     monkeypatch.setattr(Loop, "_save", save_and_die)
-    return monkeypatch
 
 
 def epochs_of(monkeypatch: pytest.MonkeyPatch) -> list[int]:
@@ -101,6 +104,7 @@ def test_a_search_killed_by_the_system_goes_on(tmp_path: Path, monkeypatch: pyte
     shop, context = tmp_path / "shop", RunContext(tmp_path / "run")
     code = KILL.format(shop=str(shop), run=str(context.folder), pipeline=SEARCHED.model_dump_json())
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -9
+    monkeypatch.setitem(NETWORK, "epochs", 4)
     store, trained = open_store(shop), epochs_of(monkeypatch)
     again = train_on(store, SEARCHED, context=context)
     resumed, trained[:] = list(trained), []
@@ -121,9 +125,10 @@ def test_a_search_killed_by_the_system_goes_on(tmp_path: Path, monkeypatch: pyte
 def test_one_network_killed_goes_on(training: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """While it learns for validation, or for a past moment that the ranker learns from."""
     store, context = open_store(tmp_path / "shop"), RunContext(tmp_path / "run")
-    with monkeypatch.context() as deadly, pytest.raises(KilledError):
+    with monkeypatch.context() as deadly:
         dying(deadly, training)
-        train_on(store, FIXED, context=context)
+        with pytest.raises(KilledError):
+            train_on(store, FIXED, context=context)
     trained = epochs_of(monkeypatch)
     again = train_on(store, FIXED, context=context)
     assert trained[0] == 3
@@ -149,10 +154,12 @@ def figures(report: dict[str, Any]) -> list[Any]:
 
 
 def test_a_killed_benchmark_goes_on(walks: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(NETWORK, "epochs", 4)
     options = {"models": ["popular", "gru4rec"], "minutes": 10.0, "trials": 2, "seed": 1}
-    with monkeypatch.context() as deadly, pytest.raises(KilledError):
+    with monkeypatch.context() as deadly:
         dying(deadly, 2)
-        run("leave-last-out", Inputs(data=walks, checkpoint=tmp_path / "run"), **options)
+        with pytest.raises(KilledError):
+            run("leave-last-out", Inputs(data=walks, checkpoint=tmp_path / "run"), **options)
     trained = epochs_of(monkeypatch)
     again = run("leave-last-out", Inputs(data=walks, checkpoint=tmp_path / "run"), **options)
     assert trained[0] == 3
