@@ -34,7 +34,7 @@ def tell(journal: Journal, report: Mapping[str, Any]) -> None:
     ranked = evaluation["ranking"]["row"]
     for row in [*evaluation["rows"], *([ranked] if ranked is not None else [])]:
         journal.under(row["role"]).under(row["model"]).log(1, _values(row["metrics"]))
-    _pareto(journal, evaluation["pareto"], f"{evaluation['metric']}@{evaluation['k']}")
+    _pareto(journal, evaluation["pareto"], evaluation["k"])
     for name, found in report.get("predictions", {}).items():
         part = journal.under(name)
         part.log(1, _values(found))
@@ -42,9 +42,9 @@ def tell(journal: Journal, report: Mapping[str, Any]) -> None:
             _curve(part, curve, [(point[x], point[y]) for point in found.get(curve, [])])
 
 
-def _pareto(journal: Journal, rows: Sequence[Mapping[str, Any]], metric: str) -> None:
+def _pareto(journal: Journal, rows: Sequence[Mapping[str, Any]], k: int) -> None:
     """What lists are worth beside how well they are ranked, one point a setting of the dial."""
-    name = metric if rows and metric in rows[0]["metrics"] else metric.replace(metric.split("@")[0], "ndcg")
+    name = f"ndcg@{k}"
     points = [
         (row["metrics"][name]["value"], row["metrics"]["margin_minor"]["value"])
         for row in rows
