@@ -42,7 +42,7 @@ def benchmark(
     text: Annotated[str | None, typer.Option(help="Comma-separated columns of text (table).")] = None,
     checkpoint: Annotated[
         Path | None,
-        typer.Option(help="Folder that this run can be gone on with from after a kill (networks, lists)."),
+        typer.Option(help="Folder that this run can be gone on with from after a kill (lists, table, networks)."),
     ] = None,
     json: Annotated[Path | None, typer.Option(help="Write the report to this file.")] = None,
     models: Annotated[

@@ -14,6 +14,7 @@ import polars as pl
 from storewise.core.errors import DataError
 from storewise.core.progress import Progress, step
 from storewise.core.rng import spawn
+from storewise.core.run_context import RunContext
 from storewise.data.labelled_table import LabelledTable, need_columns, read_table, with_label
 from storewise.engine.protocols.inputs import Inputs
 from storewise.engine.registry import component_names
@@ -66,7 +67,7 @@ class Table:
     about = (
         "probabilities of an event, from any table: order (AUC, average precision), log loss and calibration"
     )
-    reads = ("data", "label", "time", "group", "text")
+    reads = ("data", "label", "time", "group", "text", "checkpoint")
 
     def run(
         self, inputs: Inputs, *, models: Sequence[str] | None, budget_s: float, seed: int, progress: Progress
@@ -89,7 +90,10 @@ class Table:
             candidates = component_names(models, "predict")
             candidates += [] if SIMPLE in candidates else [SIMPLE]
         task, parts = with_best_fields(task, seed=seed, progress=progress)
-        choice = choose(parts, candidates=candidates, budget_s=budget_s, seed=seed, progress=progress)
+        choice = choose(
+            parts, candidates=candidates, budget_s=budget_s, seed=seed, progress=progress,
+            context=RunContext(inputs.checkpoint),
+        )  # fmt: skip
         fields, train = task.learned(task.split.train, seed)
         notes = [*task.notes, *fields.notes]
         for note in notes:
