@@ -408,6 +408,30 @@ QUALITY = (
         minutes=6,
     ),
     Quality(
+        "sequences-beauty",
+        "sequence-ablation",
+        "Amazon Beauty, a part of the shoppers: networks over histories and what makes them",
+        "amazon-2014-5core-s3rec",
+        (
+            Goal("ndcg@10", None, model="SASRec, as it is"),
+            Goal("ndcg@10 gained", None, model="retrieve.gru4rec.v1"),
+            Goal("ndcg@10 gained", None, model="retrieve.two_tower.v1"),
+        ),
+        minutes=20,
+    ),
+    Quality(
+        "sequences-retail",
+        "sequence-ablation",
+        "Online Retail II, next 28 days: networks over histories and what makes them",
+        None,
+        (
+            Goal("ndcg@10", None, model="SASRec, as it is"),
+            Goal("ndcg@10 gained", None, model="retrieve.gru4rec.v1"),
+            Goal("ndcg@10 gained", None, model="retrieve.two_tower.v1"),
+        ),
+        minutes=20,
+    ),
+    Quality(
         "funnel",
         "funnel",
         "Conversion learned from clicks alone, and from all impressions (simulated)",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -133,11 +131,3 @@ def test_wilson_is_that_of_the_formula_at_the_ends():
     assert curves.wilson(0, 10).low == 0.0
     assert curves.wilson(10, 10).high == 1.0
     assert curves.wilson(0, 0).high == 1.0
-
-
-def test_fast():
-    """100,000 rows with 200 resamples in seconds."""
-    labels, scores = rows(6, n=100_000)
-    started = time.perf_counter()
-    probability.intervals(labels, scores, seed=1, resamples=200)
-    assert time.perf_counter() - started < 15

@@ -40,11 +40,20 @@ def benchmark(
     time: Annotated[str | None, typer.Option(help="Column of when a row happened (table).")] = None,
     group: Annotated[str | None, typer.Option(help="Column of rows that hang together (table).")] = None,
     text: Annotated[str | None, typer.Option(help="Comma-separated columns of text (table).")] = None,
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder that this run can be gone on with from after a kill (lists, table, networks)."
+        ),
+    ] = None,
     json: Annotated[Path | None, typer.Option(help="Write the report to this file.")] = None,
     models: Annotated[
         str | None, typer.Option(help="Comma-separated components; default: what the engine would choose.")
     ] = None,
     minutes: Annotated[float, typer.Option(help="Time budget of the whole run.")] = 30.0,
+    trials: Annotated[
+        int | None, typer.Option(help="Configs of one retriever at most (protocols of lists).", min=1)
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of splits, models and intervals.")] = 42,
 ) -> None:
     """Choose on validation, train again, ask the test once; figures with intervals beside popularity."""
@@ -77,9 +86,11 @@ def benchmark(
             time=time,
             group=group,
             text=text,
+            checkpoint=checkpoint,
         ),
         models=None if models is None else [name.strip() for name in models.split(",") if name.strip()],
         minutes=minutes,
+        trials=trials,
         seed=seed,
         command=shlex.join(["storewise", *sys.argv[1:]]),
         progress=Bars(),

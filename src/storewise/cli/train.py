@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -22,31 +23,65 @@ def train(
         ),
     ] = None,
     minutes: Annotated[float | None, typer.Option(help="Time for trying candidates.", min=0.01)] = None,
+    predict_minutes: Annotated[
+        float | None,
+        typer.Option(help="Time for tuning predictors; 0 tries each with its defaults.", min=0.0),
+    ] = None,
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="Folder that this run can be gone on with from after a kill.")
+    ] = None,
+    track: Annotated[
+        str | None, typer.Option(help="Comma-separated: json, tensorboard, wandb (offline), mlflow.")
+    ] = None,
+    runs: Annotated[
+        Path | None, typer.Option(help="Folder of tracked runs; default: runs in the shop's folder.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of all randomness.")] = 0,
 ) -> None:
     """Train a pipeline on a shop. Nothing serves before it is published."""
     from storewise.cli.predictors import print_predictors
+    from storewise.core.run_context import RunContext
+    from storewise.core.tracking import Journal
     from storewise.data.stores import Store
     from storewise.engine.pipeline import read_pipeline
     from storewise.engine.provenance import version
     from storewise.engine.registry import registry
     from storewise.engine.serving.service import serving_manifest
+    from storewise.engine.tracked import open_journal
     from storewise.engine.train import train as run
 
     components = registry()
     read = read_pipeline(pipeline, components)
     if minutes is not None:
         read = read.model_copy(update={"selection": read.selection.model_copy(update={"minutes": minutes})})
-    bars = Bars()
-    with Store.open(shop, create=False) as store:
+    if predict_minutes is not None:
+        read = read.model_copy(
+            update={"predict": read.predict.model_copy(update={"minutes": predict_minutes})}
+        )
+    bars, code = Bars(), version()
+    journal = Journal()
+    if track is not None or runs is not None:
+        config = {"pipeline": read.model_dump(mode="json"), "seed": seed, "until": until, "version": code}
+        journal = open_journal(runs or shop / "runs", _names(track), config)
+    with Store.open(shop, create=False) as store, closing(journal):
         manifest = run(
-            store, read, registry=components, seed=seed, progress=bars, code_version=version(),
+            store, read, registry=components, seed=seed, progress=bars, code_version=code,
             until=until.replace(tzinfo=UTC) if until is not None else None, serving=serving_manifest(store),
+            context=RunContext(checkpoint, journal),
         )  # fmt: skip
     show(manifest.evaluation)
     print_predictors(manifest.facts.get("predictions", {}), stderr=True)
     print(manifest.id)
     bars.note(f"Publish it with: storewise publish {manifest.id} --shop {shop}")
+
+
+def _names(told: str | None) -> list[str]:
+    """Names of trackers.
+
+    >>> _names("tensorboard, mlflow")
+    ['tensorboard', 'mlflow']
+    """
+    return [name.strip() for name in (told or "").split(",") if name.strip()]
 
 
 def show(report: Mapping[str, Any]) -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ import orjson
 
 from storewise.core.errors import ConfigError
 from storewise.core.progress import Progress, Silent
+from storewise.core.run_context import RunContext
 from storewise.engine import beside, measure, protocols, provenance
 from storewise.engine.protocols.base import Question, RankingProtocol
 from storewise.engine.protocols.inputs import Inputs
@@ -40,6 +42,7 @@ def run(
     *,
     models: Sequence[str] | None = None,
     minutes: float = 30.0,
+    trials: int | None = None,
     seed: int = 42,
     command: str = "",
     progress: Progress | None = None,
@@ -47,10 +50,11 @@ def run(
     """Run protocol ``name`` on ``inputs`` (a bare path stands for its ``data``) within about ``minutes``.
 
     ``models``: component names, in full or the middle part (``ease``); None is what the engine would choose.
+    ``trials``: configs of one retriever at most, in protocols of lists.
 
     Raises:
         UnknownName: for a protocol or a model that does not exist.
-        ConfigError: for a budget that is not positive.
+        ConfigError: for a budget that is not positive, or a checkpoint folder of another run.
         DataError: for data that cannot be read or split.
     """
     protocols.check_name(name)
@@ -58,18 +62,27 @@ def run(
     started = time.perf_counter()
     budget_s = tuning_budget_s(minutes)
     given = inputs if isinstance(inputs, Inputs) else Inputs(data=inputs)
+    context = RunContext(given.checkpoint)
+    facts = {
+        **{key: _described(value) for key, value in asdict(given).items() if value is not None and key != "checkpoint"},
+        "protocol": name, "models": models, "minutes": minutes, "trials": trials, "seed": seed,
+        "version": provenance.version(),
+    }  # fmt: skip
     if name in protocols.STUDIES:
         study = protocols.STUDIES[name]
         given.refuse_others(name, study.reads)
+        context.claim(facts)
         body = study.run(given, models=models, budget_s=budget_s, seed=seed, progress=watching)
     else:
-        given.refuse_others(name, ("data",))
+        given.refuse_others(name, ("data", "checkpoint"))
+        context.claim(facts)
         chosen = None if models is None else component_names(models, "retrieve")
         protocol = protocols.RANKING[name]
         questions = protocol.questions(given.data, seed=seed)
         body = ranking_body(
-            protocol, questions, models=chosen, budget_s=budget_s, seed=seed, progress=watching
-        )
+            protocol, questions, models=chosen, budget_s=budget_s, seed=seed, progress=watching,
+            trials=trials, context=context,
+        )  # fmt: skip
         body["others"] += body.pop("beside")
     return {
         "protocol": name,
@@ -104,13 +117,22 @@ def ranking_body(
     budget_s: float,
     seed: int,
     progress: Progress,
+    trials: int | None = None,
+    context: RunContext | None = None,
 ) -> dict[str, Any]:
     """Answer all questions of a protocol; the first is the claim, the rest are under ``others``,
     and under ``beside`` what shows the same rows otherwise."""
-    share = budget_s / len(questions)
+    share, around = budget_s / len(questions), context or RunContext()
     answered = [
         answer_question(
-            question, protocol.metrics, models=models, budget_s=share, seed=seed, progress=progress
+            question,
+            protocol.metrics,
+            models=models,
+            budget_s=share,
+            seed=seed,
+            progress=progress,
+            trials=trials,
+            context=around.part(question.name),
         )
         for question in questions
     ]
@@ -128,9 +150,12 @@ def answer_question(
     budget_s: float,
     seed: int,
     progress: Progress,
+    trials: int | None = None,
+    context: RunContext | None = None,
 ) -> dict[str, Any]:
     """Choose, train again, test: ``{"reason", "rows", "variants"}`` of one question."""
     from storewise.recommend.choose.select import select
+    from storewise.recommend.choose.tune import MOST_TRIALS
 
     selection = select(
         question.train,
@@ -139,6 +164,8 @@ def answer_question(
         budget_s=budget_s,
         seed=seed,
         progress=progress,
+        most=trials or MOST_TRIALS,
+        context=context,
     )
     found: dict[str, list[measure.Answers]] = {}
     parts: dict[str, dict[str, list[measure.Answers]]] = {}
@@ -168,6 +195,14 @@ def answer_question(
     beside.above_best_single(rows, found, selection, lambda a, b, place: _gain(a, b, seed, place))
     rows.sort(key=lambda row: (not row["selected"], -_first_value(row)))
     return {"reason": selection.reason, "rows": rows, "variants": variants}
+
+
+def _described(value: Any) -> Any:
+    """Data at a path: where, and how much."""
+    if not isinstance(value, Path):
+        return value
+    files = [value] if value.is_file() else sorted(value.rglob("*"))
+    return f"{value.resolve()}, {sum(file.stat().st_size for file in files if file.is_file()):,} bytes"
 
 
 def _row(

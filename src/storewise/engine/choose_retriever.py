@@ -10,11 +10,13 @@ from typing import Any
 from storewise.core.progress import Progress, Silent
 from storewise.core.registry import Registry
 from storewise.core.rng import spawn
+from storewise.core.run_context import RunContext
 from storewise.data.dataset import Dataset
 from storewise.engine.pipeline import Pipeline
 from storewise.engine.published import Manifest
 from storewise.engine.ranking.second_stage import Refit, refit_names
 from storewise.engine.validation import Row, Validation
+from storewise.recommend.choose.networks import train_resumably
 from storewise.recommend.choose.select import Selection, select
 from storewise.recommend.retrieve.base import Retriever
 
@@ -45,21 +47,25 @@ def choose(
     seed: int,
     progress: Progress,
     serving: Manifest | None = None,
+    context: RunContext | None = None,
 ) -> Chosen:
-    """Choose on validation, measure with intervals, train again on everything."""
+    """Choose on validation, measure with intervals, train again on everything; a killed choice goes on from what
+    ``context`` has of it."""
+    around = context or RunContext()
     if validation is None:
         popular = _train(registry, POPULAR, {}, shop, seed, progress)
         why = "no customer came back in the validation window, so nothing can be compared: popularity serves"
         return Chosen(POPULAR, popular, popular, (), why)
     if pipeline.retriever is not None:
-        return _fixed(shop, validation, pipeline, registry, seed, progress, serving)
+        return _fixed(shop, validation, pipeline, registry, seed, progress, serving, around)
     wanted = pipeline.selection.candidates
     named = (
         None if wanted == "auto" else list(dict.fromkeys([*wanted, POPULAR]))
     )  # popularity is always beside
     selection = select(
         validation.fit, validation.task, candidates=named,
-        budget_s=60 * pipeline.selection.minutes, seed=seed, progress=progress,
+        budget_s=60 * pipeline.selection.minutes, seed=seed, progress=progress, most=pipeline.selection.trials,
+        context=around,
     )  # fmt: skip
     used = [] if pipeline.rank.use == "never" else refit_names(selection)
     names = list(dict.fromkeys([selection.selected, POPULAR, *used]))
@@ -81,7 +87,7 @@ def choose(
 
 def _fixed(
     shop: Dataset, validation: Validation, pipeline: Pipeline, registry: Registry, seed: int,
-    progress: Progress, serving: Manifest | None,
+    progress: Progress, serving: Manifest | None, context: RunContext,
 ) -> Chosen:  # fmt: skip
     assert pipeline.retriever is not None
     use = pipeline.retriever
@@ -90,18 +96,21 @@ def _fixed(
     fitted: dict[str, Retriever[Any]] = {}
     for role, name, config in roles:
         started = time.perf_counter()
-        trained = _train(registry, name, config, validation.fit, seed, progress)
+        trained = _train(registry, name, config, validation.fit, seed, progress, context)
         seconds = time.perf_counter() - started
         if role != "serving":
             fitted.setdefault(name, trained)
         selected = role == "candidate"
         rows.append(validation.row(name, trained, role=role, selected=selected, seconds=seconds, seed=seed))
-    final = _train(registry, use.use, use.config, shop, seed, progress)
+    final = _train(registry, use.use, use.config, shop, seed, progress, context)
     popular = _train(registry, POPULAR, {}, shop, seed, progress)
 
     def refit(data: Dataset) -> Mapping[str, Retriever[Any]]:
         wanted = {POPULAR: {}, use.use: use.config}
-        return {name: _train(registry, name, config, data, seed, Silent()) for name, config in wanted.items()}
+        return {
+            name: _train(registry, name, config, data, seed, Silent(), context)
+            for name, config in wanted.items()
+        }
 
     return Chosen(use.use, final, popular, tuple(rows), "the pipeline file names it", refit,
                   {POPULAR: popular, use.use: final}, fitted)  # fmt: skip
@@ -142,9 +151,9 @@ def _serving(serving: Manifest | None, registry: Registry) -> list[tuple[str, st
 
 
 def _train(
-    registry: Registry, name: str, config: Mapping[str, Any], shop: Dataset, seed: int, progress: Progress
-) -> Retriever[Any]:
+    registry: Registry, name: str, config: Mapping[str, Any], shop: Dataset, seed: int, progress: Progress,
+    context: RunContext | None = None,
+) -> Retriever[Any]:  # fmt: skip
     component = registry.create(name, config)
     assert isinstance(component, Retriever), "the pipeline names retrievers only"
-    component.train(shop, rng=spawn(seed, name), progress=progress)
-    return component
+    return train_resumably(component, shop, spawn(seed, name), progress, context)

@@ -28,12 +28,14 @@ class Selection(Config):
     """How validation chooses among candidates.
 
     ``candidates``: component names, or ``auto`` for what the engine would try on these data.
-    ``minutes``: time for trying; ``validation_days``: length of the held-out end; ``metric`` is compared
-    at the pipeline's list length.
+    ``minutes``: time for trying, ``trials``: configs of one component at most (with time enough for all of them a run
+    can be repeated exactly); ``validation_days``: length of the held-out end; ``metric`` is compared at the
+    pipeline's list length.
     """
 
     candidates: Literal["auto"] | tuple[str, ...] = "auto"
     minutes: float = Field(default=2.0, gt=0)
+    trials: int = Field(default=60, ge=1)
     validation_days: float = Field(default=28.0, gt=0)
     max_customers: int = Field(default=5_000, ge=10)
     metric: Literal["ndcg", "recall", "map", "hit"] = "ndcg"

@@ -6,17 +6,21 @@ them comes last, so that a run that dies leaves no snapshot.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
 from storewise.core import artifact
 from storewise.core.artifact import Artifact
 from storewise.core.config import config_hash
 from storewise.core.progress import Progress, Silent, step
 from storewise.core.registry import Registry
+from storewise.core.run_context import RunContext
 from storewise.data.dataset import Dataset
 from storewise.data.schema import TABLES
 from storewise.data.shop import build
@@ -37,6 +41,7 @@ from storewise.engine.ranking.second_stage import Prepare
 from storewise.engine.serving import snapshot as parts
 from storewise.engine.serving.catalogue import Catalogue
 from storewise.engine.serving.shelf import Shelf
+from storewise.engine.tracked import tell
 from storewise.engine.validation import Validation, validation_of
 from storewise.recommend.choose.select import CONTENT
 from storewise.recommend.related import bought_together, similar
@@ -52,15 +57,23 @@ def train(
     code_version: str,
     until: datetime | None = None,
     serving: Manifest | None = None,
+    context: RunContext | None = None,
 ) -> Manifest:
-    """Train a pipeline on a shop and write its snapshot; ``serving`` is measured beside the new one.
+    """Train a pipeline on a shop and write its snapshot; ``serving`` is measured beside the new one. ``context``: a
+    folder that a killed run goes on from, and a journal that is told of every trial and of the figures.
 
     Raises:
         DataError: when the shop has no products.
+        ConfigError: when the folder belongs to a run of other data or settings.
     """
+    around = context or RunContext()
     with step(progress, "reading the shop"):
         products = store.products()
         events = with_sources(store.events(until=until), store.decisions(until=until))
+        around.claim({
+            "pipeline": pipeline.hash, "seed": seed, "until": until, "version": code_version,
+            "products": table_hash(products), "events": table_hash(events),
+        })  # fmt: skip
         history = History.of_tables(products, events, name=store.folder.name)
         shop = build(products, events, until=until, name=store.folder.name) if until else history.whole
         validation = validation_of(history, pipeline)
@@ -72,7 +85,8 @@ def train(
         # Learned anew on the part before the border, so that validation days teach nothing.
         fit, _ = content.with_content(validation.fit, encoded, pipeline.content, seed=seed, progress=progress)
         validation = replace(validation, fit=fit)
-    chosen = choose(shop, validation, pipeline, registry, seed=seed, progress=progress, serving=serving)
+    chosen = choose(shop, validation, pipeline, registry, seed=seed, progress=progress, serving=serving,
+                    context=around)  # fmt: skip
     costs = store.stock()
     second = choose_ranker(
         shop, history, validation, pipeline, registry, served=chosen.name, trained=chosen.trained,
@@ -102,6 +116,7 @@ def train(
     predicted = learn_predictions(
         shop, pipeline.predict, registry, seed=seed, progress=progress,
         text=encoded.vectors if encoded is not None else None, before=content.past_products(store, encoded),
+        context=around,
     )  # fmt: skip
     if predicted is not None:
         made[PREDICT] = predicted[0].artifact(facts)
@@ -118,6 +133,7 @@ def train(
         about["predictions"] = predicted[1]
     if explored.ROLE in made:
         about["explored"] = made[explored.ROLE].facts["policies"]
+    tell(around.journal, about)
     return write_snapshot(store.folder, pipeline.model_dump(mode="json"), names, about)
 
 
@@ -192,6 +208,11 @@ def counted_kinds(shop: Dataset) -> list[str]:
     kinds: Sequence[str] = shop.extra["events"]["kind"].cast(str).unique().to_list() if shop.extra else []
     strongest = ("purchase", "rating", "cart", "click", "view")
     return [next((kind for kind in strongest if kind in kinds), "purchase")]
+
+
+def table_hash(table: pl.DataFrame) -> str:
+    """A hash of a table's rows in their order, good within one version of the library that makes it."""
+    return hashlib.sha256(table.hash_rows(seed=0).to_numpy().tobytes()).hexdigest()[:16]
 
 
 def schema_hash() -> str:

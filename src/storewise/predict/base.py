@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, ClassVar, Protocol, TypeVar
 
 import numpy as np
@@ -167,6 +168,8 @@ class Predictor(Component[ConfigT]):
     on_validation: Callable[[int, float], None] | None = None
     """Told after each validation of early stopping, if the model has some: how many there were, and the log-loss. It
     may raise to end a hopeless training."""
+    checkpoints: Path | None = None
+    """Folder that a long training is kept in, if the model has one: killed and started again, it goes on."""
 
     @abstractmethod
     def train(

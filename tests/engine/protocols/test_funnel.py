@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from storewise.core.progress import Silent
 from storewise.engine.protocols import funnel
 from storewise.engine.protocols.funnel import NAIVE, RATE, FunnelStudy, simulate
+from storewise.engine.protocols.inputs import Inputs
 
 
 def worlds(hidden: float) -> Any:
@@ -33,11 +35,13 @@ def test_who_clicks_buys_more_and_most_where_a_wish_is_hidden() -> None:
     assert 1.1 < ratios[0] < ratios[1]
 
 
-def test_the_report(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_report(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     pytest.importorskip("torch", reason="needs the extra deep")
     monkeypatch.setattr(funnel, "WORLDS", {"seen": 0.0})
     monkeypatch.setattr(funnel, "LEAST", 600)
-    report = FunnelStudy().run(None, models=["esmm"], budget_s=0.1, seed=1, progress=Silent())
+    report = FunnelStudy().run(
+        Inputs(checkpoint=tmp_path), models=["esmm"], budget_s=0.1, seed=1, progress=Silent()
+    )
     for section in (report,):
         assert [row["model"] for row in section["rows"]] == [RATE, NAIVE, "predict.esmm.v1"]
         assert sum(row["selected"] for row in section["rows"]) == 1

@@ -71,3 +71,33 @@ def test_refusals(clicks: Path, shop: Path) -> None:
         run(Inputs(data=clicks, label="clicked"), ["logistic"], 1)
     with pytest.raises(ConfigError, match="--time needs --label"):
         parts_of(Inputs(data=shop, time="at"), seed=1, budget_s=1)
+
+
+def test_a_killed_ablation_goes_on(clicks: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A network whose training is cut off at its third checkpoint, and the whole run again."""
+    from storewise.predict.networks import fit
+
+    write, step, steps = fit.checkpoint.write, fit._step, list[int]()
+
+    def dying(*given: Any) -> None:
+        write(*given)
+        steps.append(0)
+        if len(steps) == 3:
+            raise KeyboardInterrupt
+
+    inputs = Inputs(data=clicks, label="clicked", checkpoint=tmp_path / "run")
+    with monkeypatch.context() as deadly:
+        deadly.setattr(fit.checkpoint, "write", dying)
+        with pytest.raises(KeyboardInterrupt):
+            run(inputs, ["fm"], 0.0)
+    first: list[int] = []
+
+    def counted(state: Any, *given: Any) -> None:
+        first.append(state.step)
+        step(state, *given)
+
+    monkeypatch.setattr(fit, "_step", counted)
+    again = run(inputs, ["fm"], 0.0)
+    assert first[0] > 1
+    whole = run(Inputs(data=clicks, label="clicked"), ["fm"], 0.0)
+    assert [row["metrics"] for row in again["rows"]] == [row["metrics"] for row in whole["rows"]]

@@ -190,3 +190,19 @@ def test_a_table_without_a_header(tmp_path):
     clicks(600).select("bought", "price", "app").write_csv(path, include_header=False, separator="\t")
     found = report(path, label="column_1")
     assert found["columns"] == {"column_2": "number", "column_3": "category"}
+
+
+def test_a_search_is_kept_and_gone_on_with(tmp_path):
+    """The trials of the first run are the second's too: it has no time left to add any."""
+    path = tmp_path / "clicks.parquet"
+    clicks(600).write_parquet(path)
+    inputs = Inputs(data=path, label="bought", time="at", checkpoint=tmp_path / "kept")
+    options = {"models": MODELS, "minutes": 0.1, "seed": 3}
+    first = run("table", inputs, **options)
+    kept = (tmp_path / "kept" / "search.log").read_bytes()
+    assert b"study_name" in kept
+    again = run("table", inputs, **options)
+    assert (tmp_path / "kept" / "search.log").read_bytes().startswith(kept)
+    assert [row["model"] for row in again["rows"]] == [row["model"] for row in first["rows"]]
+    with pytest.raises(ConfigError, match="belongs to another run: its seed is 3"):
+        run("table", inputs, **{**options, "seed": 4})

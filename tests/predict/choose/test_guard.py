@@ -7,7 +7,8 @@ import pytest
 
 from storewise.core.errors import DataError, UnknownName
 from storewise.core.progress import Silent
-from storewise.core.tracking.base import open_runs, read_curves
+from storewise.core.run_context import RunContext
+from storewise.core.tracking import Journal, open_runs, read_curves
 from storewise.predict.base import Labelled, Predictor, Rows
 from storewise.predict.choose import guard
 from storewise.predict.choose.contest import Contest, Fold
@@ -125,9 +126,10 @@ def test_refit_learns_from_all_rows_with_the_chosen_config():
 
 def test_a_tracker_is_told(tmp_path):
     """Every attempt, at steps that never go back."""
-    (run,) = open_runs(tmp_path, [])
-    choose(folds_of(additive(800)), candidates=[RATE, LOGISTIC], budget_s=0.0, seed=1, tracker=run)
-    run.finish()
+    journal = Journal(tuple(open_runs(tmp_path, [])))
+    told = RunContext(journal=journal)
+    choose(folds_of(additive(800)), candidates=[RATE, LOGISTIC], budget_s=0.0, seed=1, context=told)
+    journal.finish()
     lines = read_curves(tmp_path)
     assert [line["step"] for line in lines] == [1, 2]
     losses = [value for line in lines for name, value in line.items() if "log loss" in name]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,7 @@ class MLflow:
 
     def log(self, step: int, values: Mapping[str, float]) -> None:
         for name, value in values.items():
-            self._client.log_metric(self._id, name, float(value), step=step)
+            self._client.log_metric(self._id, allowed(name), float(value), step=step)
 
     def curve(self, name: str, x: Sequence[float], y: Sequence[float]) -> None:
         points = {"x": [float(v) for v in x], "y": [float(v) for v in y]}
@@ -44,3 +45,12 @@ class MLflow:
 
     def finish(self) -> None:
         self._client.set_terminated(self._id)
+
+
+def allowed(name: str) -> str:
+    """A metric's name with what MLflow does not take replaced.
+
+    >>> allowed("retrieve.sasrec.v1/validation ndcg@12")
+    'retrieve.sasrec.v1/validation ndcg_12'
+    """
+    return re.sub(r"[^\w\-. :/]", "_", name)

@@ -13,6 +13,7 @@ import polars as pl
 from storewise.core.errors import ConfigError, DataError
 from storewise.core.progress import Progress
 from storewise.core.registry import Registry
+from storewise.core.run_context import RunContext
 from storewise.data.dataset import Dataset
 from storewise.engine.predictions.amounts import learn_amount
 from storewise.engine.predictions.config import PredictConfig
@@ -42,6 +43,7 @@ class Job:
     budget_s: float
     seed: int
     progress: Progress
+    context: RunContext
 
 
 def learn(
@@ -53,14 +55,16 @@ def learn(
     progress: Progress,
     text: np.typing.NDArray[np.float32] | None = None,
     before: PastProducts | None = None,
+    context: RunContext | None = None,
 ) -> tuple[Predictions, dict[str, Any]] | None:
     """All targets with the report on them; None when the pipeline wants none. ``text`` (n_products, d): vectors of
-    the products' texts; ``before``: rows of the catalogue that were replaced, with their vectors.
+    the products' texts; ``before``: rows of the catalogue that were replaced, with their vectors. ``context``: where
+    searches are kept and told.
 
     Raises:
         ConfigError: for a target that does not exist.
     """
-    wanted = _wanted(config)
+    wanted, around = _wanted(config), context or RunContext()
     log = EventLog.of(shop)
     if not wanted or not len(log):
         return None
@@ -76,7 +80,7 @@ def learn(
         if why is None:
             days = horizon_of(target, config.horizon_days, churn)
             share = 60 * config.minutes / max(len(possible), 1)
-            job = Job(target, past, days, config, share, seed, progress)
+            job = Job(target, past, days, config, share, seed, progress, around.part(target.name))
             try:
                 learned[target.name] = _learn(job, registry)
                 continue
@@ -196,7 +200,9 @@ def _chosen(job: Job, judged: Window, held: Window, older: list[Window], registr
     candidates = [name for name in job.config.candidates if name in known]
     if job.target.unit != "customer":  # of shoppers alone, it would know nothing of the product
         candidates = [name for name in candidates if name != BG_NBD]
-    choice = choose([Fold(train, held.data)], candidates=candidates, budget_s=job.budget_s, seed=job.seed)
+    choice = choose(
+        [Fold(train, held.data)], candidates=candidates, budget_s=job.budget_s, seed=job.seed, context=job.context
+    )  # fmt: skip
     name = choice.selected
     # A map of scores belongs to the model that made them: one that has also seen the window it was learned on
     # would be corrected twice. So what is judged and what serves are each calibrated on the window after their own.

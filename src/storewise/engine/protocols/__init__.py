@@ -24,6 +24,7 @@ from storewise.engine.protocols.purchase import Purchase
 from storewise.engine.protocols.ranking import Ranking
 from storewise.engine.protocols.rating_folds import RatingFolds
 from storewise.engine.protocols.search import Search
+from storewise.engine.protocols.sequence_ablation import SequenceAblation
 from storewise.engine.protocols.shop import ShopByTime
 from storewise.engine.protocols.table import Table
 from storewise.engine.protocols.tagging import Tagging
@@ -60,6 +61,7 @@ STUDIES: dict[str, Study] = {
         Ranking(),
         PredictionAblation(),
         Search(),
+        SequenceAblation(),
         Table(),
         Tagging(),
         TextRanking(),

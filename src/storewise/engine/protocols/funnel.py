@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,12 +13,15 @@ import numpy.typing as npt
 
 from storewise.core.progress import Progress
 from storewise.core.rng import spawn
+from storewise.core.run_context import RunContext
+from storewise.engine.protocols.inputs import Inputs
 from storewise.engine.registry import component_names, registry
 from storewise.metrics import intervals, probability
 from storewise.predict.base import Labelled, Rows
-from storewise.predict.multitask import MultiLabelled, MultiPredictor
+from storewise.predict.multitask import MultiLabelled
 from storewise.predict.networks.deepfm import DeepFm
 from storewise.predict.networks.esmm import Esmm
+from storewise.predict.networks.multitask import MultiNetwork
 
 NAIVE, RATE = "conversion from clicks alone", "rate of the clicks"
 BOTH = ("predict.esmm.v1", "predict.mmoe.v1", "predict.ple.v1")
@@ -71,10 +75,10 @@ class FunnelStudy:
 
     name = "funnel"
     about = "p(purchase | click) over all impressions of a simulated shop: AUC, log-loss and bias against the truth"
-    reads = ()
+    reads = ("checkpoint",)
 
     def run(
-        self, inputs: Any, *, models: Sequence[str] | None, budget_s: float, seed: int, progress: Progress
+        self, inputs: Inputs, *, models: Sequence[str] | None, budget_s: float, seed: int, progress: Progress
     ) -> dict[str, Any]:
         """See :meth:`storewise.engine.protocols.inputs.Study.run`; fewer impressions where the budget is small.
 
@@ -83,17 +87,18 @@ class FunnelStudy:
         """
         names = BOTH if models is None else tuple(component_names(models, "predict"))
         share = min(1.0, budget_s / 240)
-        sections = []
+        sections, folder = [], RunContext(inputs.checkpoint).trainings
         for question, hidden in WORLDS.items():
-            sections.append(_section(question, hidden, names, share, seed, progress))
+            sections.append(_section(question, hidden, names, share, seed, progress, folder))
         first, *others = sections
         sizes = f"{max(LEAST, int(share * TRAIN)):,} simulated impressions to learn from, {max(LEAST, int(share * TEST)):,} to test"
         return {"data": sizes, "about": self.about, **first, "others": others}
 
 
 def _section(
-    question: str, hidden: float, names: Sequence[str], share: float, seed: int, progress: Progress
-) -> dict[str, Any]:
+    question: str, hidden: float, names: Sequence[str], share: float, seed: int, progress: Progress,
+    folder: Path | None,
+) -> dict[str, Any]:  # fmt: skip
     def draw(part: str, n: int) -> Funnel:
         # The same shop each time, other impressions.
         return simulate(
@@ -107,7 +112,7 @@ def _section(
     rows, losses = [], {}
     for name in progress.track([RATE, NAIVE, *names], label=f"conversion, {question}"):
         started = time.perf_counter()
-        on_held, on_test = _conversions(name, train, held, (held, test), seed)
+        on_held, on_test = _conversions(name, train, held, (held, test), seed, folder)
         losses[name] = _click_loss(held, on_held)
         row = _row(name, test, on_test, seed)
         rows.append({**row, "seconds": round(time.perf_counter() - started, 2), "validation": losses[name]})
@@ -119,7 +124,7 @@ def _section(
 
 
 def _conversions(
-    name: str, train: Funnel, held: Funnel, asked: tuple[Funnel, ...], seed: int
+    name: str, train: Funnel, held: Funnel, asked: tuple[Funnel, ...], seed: int, folder: Path | None
 ) -> list[Floats]:
     """p(purchase | click) of each part's impressions."""
     clicks = train.data.labels[:, 0] == 1
@@ -130,13 +135,15 @@ def _conversions(
     if name == NAIVE:
         held_clicks = held.data.labels[:, 0] == 1
         naive = DeepFm()
+        naive.checkpoints = folder
         naive.train(
             Labelled(train.data.rows.part(clicks), train.data.labels[clicks, 1]),
             validation=Labelled(held.data.rows.part(held_clicks), held.data.labels[held_clicks, 1]), rng=rng,
         )  # fmt: skip
         return [naive.scores(part.data.rows) for part in asked]
     model = registry().create(name)
-    assert isinstance(model, MultiPredictor)
+    assert isinstance(model, MultiNetwork)
+    model.checkpoints = folder
     model.train(train.data, validation=held.data, rng=rng)
     if isinstance(model, Esmm):
         return [model.conversion(part.data.rows) for part in asked]

@@ -13,7 +13,8 @@ from storewise.core.progress import Progress
 
 @dataclass(frozen=True)
 class Inputs:
-    """The options of ``storewise benchmark`` that name data; None where the option was not given."""
+    """The options of ``storewise benchmark`` that name data, and the folder that a killed run goes on from; None
+    where the option was not given."""
 
     data: Path | None = None
     catalogue: Path | None = None
@@ -33,6 +34,7 @@ class Inputs:
     time: str | None = None
     group: str | None = None
     text: str | None = None
+    checkpoint: Path | None = None
 
     def path(self, option: str) -> Path:
         """The path of an option that a protocol cannot do without.

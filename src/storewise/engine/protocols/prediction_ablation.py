@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from storewise.core.config import parse
 from storewise.core.errors import ConfigError
 from storewise.core.progress import Progress, step
 from storewise.core.rng import spawn
+from storewise.core.run_context import RunContext
 from storewise.data.labelled_table import with_label
 from storewise.data.table_file import read_table
 from storewise.engine.history import read_history
@@ -53,11 +55,13 @@ class Parts:
 
 @dataclass
 class _Asked:
-    """Every variant once: a setting that stands in two sections is trained once."""
+    """Every variant once: a setting that stands in two sections is trained once; networks leave checkpoints in
+    ``folder``."""
 
     parts: Parts
     seed: int
     until: float
+    folder: Path | None = None
     found: dict[str, tuple[float, Floats, float]] = field(default_factory=dict)
     left_out: list[str] = field(default_factory=list)
 
@@ -72,6 +76,7 @@ class _Asked:
             kind = registry().get(variant.component)
             model = kind(parse(kind.Config, variant.config, where=variant.component))
             assert isinstance(model, Predictor)
+            model.checkpoints = self.folder
             rng = spawn(self.seed, "prediction-ablation", variant.component)
             model.train(self.parts.train, validation=self.parts.validation, rng=rng)
             held = self.parts.validation
@@ -88,7 +93,7 @@ class PredictionAblation:
 
     name = "prediction-ablation"
     about = "networks beside simple models: what L2, dropout, early stopping, augmentation, weights and hashing do"
-    reads = ("data", "label", "time", "group", "text")
+    reads = ("data", "label", "time", "group", "text", "checkpoint")
 
     def run(
         self, inputs: Inputs, *, models: Sequence[str] | None, budget_s: float, seed: int, progress: Progress
@@ -107,7 +112,7 @@ class PredictionAblation:
             raise ConfigError("No network is named.", next_step=f"Choose among {', '.join(NETWORKS)}.")
         with step(progress, "rows"):
             parts = parts_of(inputs, seed=seed, budget_s=budget_s)
-        asked = _Asked(parts, seed, until)
+        asked = _Asked(parts, seed, until, RunContext(inputs.checkpoint).trainings)
         first = _section(models_section(wanted), asked, seed, progress, always=True)
         best = min(
             (row for row in first["rows"] if row["model"] in wanted), key=lambda row: row["validation"]

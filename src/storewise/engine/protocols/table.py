@@ -14,6 +14,7 @@ import polars as pl
 from storewise.core.errors import DataError
 from storewise.core.progress import Progress, step
 from storewise.core.rng import spawn
+from storewise.core.run_context import RunContext
 from storewise.data.date_text import dates_of_numbers
 from storewise.data.labelled_table import LabelledTable, need_columns, with_label
 from storewise.data.table_file import read_table
@@ -68,7 +69,7 @@ class Table:
     about = (
         "probabilities of an event, from any table: order (AUC, average precision), log loss and calibration"
     )
-    reads = ("data", "label", "time", "group", "text")
+    reads = ("data", "label", "time", "group", "text", "checkpoint")
 
     def run(
         self, inputs: Inputs, *, models: Sequence[str] | None, budget_s: float, seed: int, progress: Progress
@@ -92,7 +93,10 @@ class Table:
             candidates = component_names(models, "predict")
             candidates += [] if SIMPLE in candidates else [SIMPLE]
         task, parts = with_best_fields(task, seed=seed, progress=progress)
-        choice = choose(parts, candidates=candidates, budget_s=budget_s, seed=seed, progress=progress)
+        choice = choose(
+            parts, candidates=candidates, budget_s=budget_s, seed=seed, progress=progress,
+            context=RunContext(inputs.checkpoint),
+        )  # fmt: skip
         fields, train = task.learned(task.split.train, seed)
         notes = [*task.notes, *fields.notes]
         for note in notes:

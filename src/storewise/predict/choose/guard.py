@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from storewise.core.config import Config, parse
 from storewise.core.errors import DataError
 from storewise.core.progress import Progress, Silent
 from storewise.core.registry import Registry
-from storewise.core.tracking import Run
+from storewise.core.run_context import RunContext
 from storewise.predict import COMPONENTS
 from storewise.predict.base import Labelled, Predictor, Values
 from storewise.predict.calibration import platt
@@ -93,15 +94,15 @@ def choose(
     budget_s: float,
     seed: int,
     progress: Progress | None = None,
-    tracker: Run | None = None,
-    storage: str | None = None,
+    context: RunContext | None = None,
 ) -> Choice:
     """Try every predictor on folds (each judged on rows after those it learned from), within about ``budget_s``.
 
     Each is tried with its defaults, the simplest first; the best ones are then tuned, and the blend is put together of
     the logistic regression and the trees as they then are. The choice is the simplest
     whose loss is within one standard error (of the paired difference, row by row) of the best one's: the rule of
-    Breiman et al. (1984). ``storage``: an Optuna storage URL, to go on with an earlier search.
+    Breiman et al. (1984). ``context``: its journal is told of every attempt and trial; with a folder, a killed choice
+    goes on with the search and the trainings of networks that it finds there.
 
     Raises:
         DataError: when there is no fold, or no predictor could be trained.
@@ -109,9 +110,9 @@ def choose(
     """
     if not folds:
         raise DataError("There is no validation part.", next_step="Give at least one fold.")
-    watching = progress or Silent()
+    watching, around = progress or Silent(), context or RunContext()
     until = time.perf_counter() + budget_s
-    contest = Contest(registry(), tuple(folds), seed, watching, tracker)
+    contest = Contest(registry(), tuple(folds), seed, watching, around.journal, around.trainings)
     names = list(candidates) if candidates is not None else predictors()
     kinds = {name: contest.kind(name) for name in names}
     # A blend of models that compete anyway is put together at the end.
@@ -128,7 +129,7 @@ def choose(
         raise DataError(
             f"No predictor could be trained ({why}).", next_step="See the reasons, or name others."
         )
-    _tune_all(contest, leaders, attempts, until, storage, quick=budget_s > 0 and candidates is None)
+    _tune_all(contest, leaders, attempts, until, around.search, quick=budget_s > 0 and candidates is None)
     for name in late:
         attempts[name] = _blend(attempts[LOGISTIC], attempts[TREES], contest, kinds[name])
     labels = contest.labels
@@ -143,7 +144,7 @@ def _tune_all(
     leaders: Sequence[Attempt],
     attempts: dict[str, Attempt],
     until: float,
-    storage: str | None,
+    storage: Path | None,
     *,
     quick: bool,
 ) -> None:

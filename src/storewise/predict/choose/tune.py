@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import time
-import warnings
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
 from storewise.core.config import Config, parse
 from storewise.core.rng import derive_seed
+from storewise.core.study import Search
 from storewise.predict.base import Values
 from storewise.predict.calibration import platt
 from storewise.predict.choose.contest import Contest
 
 MOST_TRIALS = 40
-START_TRIALS = 8
 INSIDE = 1_000
 """Optuna's steps: validations inside the training on a fold count from fold · 1000, the fold itself is the last."""
 Pruner = Literal["median", "hyperband"]
@@ -37,7 +37,7 @@ def tune(
     name: str,
     *,
     budget_s: float,
-    storage: str | None = None,
+    storage: str | Path | None = None,
     most: int = MOST_TRIALS,
     least: int = 0,
     pruner: Pruner = "median",
@@ -46,8 +46,8 @@ def tune(
 
     The tree-structured Parzen estimator (Bergstra et al., 2011) proposes. A trial is ended whose log-loss, at a
     validation of its early stopping or after a fold, is above the median of the others at that point; with
-    ``hyperband``, as its brackets say (Li et al., 2018). ``storage``: an Optuna
-    storage URL; a search of the same name in it is gone on with, its trials counted towards ``most``. So many as
+    ``hyperband``, as its brackets say (Li et al., 2018). ``storage``: a file or an Optuna storage URL; a search of the
+    same name in it is gone on with, its trials counted towards ``most``, their time towards ``budget_s``. So many as
     ``least`` are made, whatever the time.
     """
     import optuna
@@ -55,20 +55,13 @@ def tune(
     kind = contest.kind(name)
     if (budget_s <= 0 and not least) or not kind.space(_Defaults()):
         return None
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        study = optuna.create_study(
-            direction="minimize", study_name=f"{name} {contest.seed}", storage=storage, load_if_exists=True,
-            sampler=optuna.samplers.TPESampler(
-                seed=derive_seed(contest.seed, name, "tune") % 2**32, multivariate=True, n_startup_trials=START_TRIALS
-            ),
-            pruner=_pruner(pruner, len(contest.folds)),
-        )  # fmt: skip
-    if not study.trials:
-        for start in kind.starts():
-            study.enqueue_trial(start)
-    until = time.perf_counter() + budget_s
+    search = Search(
+        f"{name} {contest.seed}", direction="minimize", seed=derive_seed(contest.seed, name, "tune"),
+        storage=storage, starts=kind.starts(), pruner=_pruner(pruner, len(contest.folds)),
+    )  # fmt: skip
+    until = time.perf_counter() + budget_s - search.spent_s
+    for done in search.finished:
+        contest.track(name, float(done.value or 0.0))
     best: list[Tuned] = []
 
     def objective(trial: optuna.Trial) -> float:
@@ -87,7 +80,8 @@ def tune(
 
         config = parse(kind.Config, values, where=name)
         limit = float("inf") if trial.number < least else until
-        found = contest.run(name, config, until=limit, after_fold=after_fold, on_validation=on_validation)
+        found = contest.run(name, config, until=limit, after_fold=after_fold, on_validation=on_validation,
+                            trial=True)  # fmt: skip
         if found is None:
             raise optuna.TrialPruned
         loss = _loss(found[1], contest.labels)
@@ -97,31 +91,26 @@ def tune(
             best[:] = [Tuned(found[0], found[1], loss, 0)]
         return loss
 
-    lasts = 0.0
-    while (made := _made(study)) < most and (made < least or time.perf_counter() + lasts < until):
-        started = time.perf_counter()
-        study.optimize(objective, n_trials=1)
-        lasts = max(lasts, 0.5 * (time.perf_counter() - started))
-    return _best(study, contest, name, best)
+    while (made := len(search.done)) < most and (
+        made < least or time.perf_counter() + 0.5 * search.longest_s < until
+    ):
+        search.try_one(objective)
+        contest.sweep_trial()
+    return _best(search, contest, name, best)
 
 
-def _made(study: Any) -> int:
-    """Trials that were made; those that wait for their turn are not counted."""
-    return sum(trial.state.is_finished() for trial in study.trials)
-
-
-def _best(study: Any, contest: Contest, name: str, best: list[Tuned]) -> Tuned | None:
+def _best(search: Search, contest: Contest, name: str, best: list[Tuned]) -> Tuned | None:
     """The best trial, run again where an earlier search found it."""
-    done = [trial for trial in study.trials if trial.value is not None and "config" in trial.user_attrs]
+    done = [trial for trial in search.finished if "config" in trial.user_attrs]
     if not done:
         return None
-    leader = min(done, key=lambda trial: trial.value)
-    made = _made(study)
-    if not best or leader.value < best[0].loss - 1e-12:
+    leader = min(done, key=lambda trial: float(trial.value or 0.0))
+    least = float(leader.value or 0.0)
+    if not best or least < best[0].loss - 1e-12:
         found = contest.run(name, leader.user_attrs["config"])
         assert found is not None
-        return Tuned(found[0], found[1], float(leader.value), made)
-    return Tuned(best[0].config, best[0].scores, best[0].loss, made)
+        return Tuned(found[0], found[1], least, len(search.done))
+    return Tuned(best[0].config, best[0].scores, best[0].loss, len(search.done))
 
 
 def _pruner(name: Pruner, folds: int) -> Any:

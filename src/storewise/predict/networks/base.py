@@ -6,6 +6,7 @@ import itertools
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
@@ -48,6 +49,7 @@ class Trained(Component[ConfigT]):
         self.outset: dict[str, npt.NDArray[np.float32]] = {}
         self.shift: npt.NDArray[np.float64] = np.zeros(1)
         self.best_epochs = 0.0
+        self.checkpoints: Path | None = None
 
     @abstractmethod
     def initial(self, reading: Reading, rng: np.random.Generator) -> dict[str, Any]:
@@ -63,6 +65,7 @@ class Trained(Component[ConfigT]):
     ) -> None:  # fmt: skip
         """Train on (n, tasks) labels; ``weights`` (tasks,) of a positive. Log odds are shifted back by ln w, so
         that weighting does not move probabilities."""
+        kept = TrainingRun(root=self.checkpoints, resume=self.checkpoints is not None)
         reading = Reading.learn(rows, most_rows=self.config.most_rows)
         seed = int(rng.integers(2**62))
         start = np.random.default_rng(seed)
@@ -74,7 +77,7 @@ class Trained(Component[ConfigT]):
         later = Examples(reading.read(held[0]), held[1].astype(np.float32)) if held else None
         outcome = fit(
             self.logits, p, examples, later, self.config, weights=weights.astype(np.float32), seed=seed,
-            about=repr((type(self).__name__, self.config)), progress=progress, run=run or TrainingRun(),
+            about=repr((type(self).__name__, self.config)), progress=progress, run=run or kept,
         )  # fmt: skip
         self.reading, self.parameters, self.shift = reading, outcome.parameters, np.log(weights)
         self.best_epochs = outcome.best_step / outcome.steps_an_epoch
@@ -156,7 +159,8 @@ class Network(Trained[SingleT], Predictor[SingleT]):
         positives = float(labels.mean())
         weights = np.array([((1 - positives) / positives) ** self.config.balance])
         if self.on_validation is not None:
-            run = _watched(run or TrainingRun(), self.on_validation)
+            kept = TrainingRun(root=self.checkpoints, resume=self.checkpoints is not None)
+            run = _watched(run or kept, self.on_validation)
         self.learn(data.rows, labels[:, None], held, weights=weights, rng=rng, progress=progress, run=run)
 
     @classmethod

@@ -8,105 +8,34 @@ function of the seed and the step, so that a resumed run ends bit for bit like o
 
 from __future__ import annotations
 
-import hashlib
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Literal
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field
 
 from storewise.core import checkpoint
-from storewise.core.checkpoint import Arrays, Checkpoint
-from storewise.core.config import Config, config_hash
+from storewise.core.config import config_hash
 from storewise.core.errors import StateError
 from storewise.core.optional import require
 from storewise.core.progress import Progress, Silent
 from storewise.core.tracking import Run, open_runs
-from storewise.predict.networks.augment import Augmentation, augment
+from storewise.predict.networks.augment import augment
 from storewise.predict.networks.embed import embed
 from storewise.predict.networks.inputs import Inputs
 from storewise.predict.networks.ops import TorchOps
+from storewise.predict.networks.settings import Examples as Examples
+from storewise.predict.networks.settings import LoopConfig as LoopConfig
+from storewise.predict.networks.settings import Outcome as Outcome
+from storewise.predict.networks.settings import TrainingRun as TrainingRun
+from storewise.predict.networks.state import Logits, State, arrays_of, digest, restore, start, to_checkpoint
 
 CLIP = 5.0
 HELD_OUT = 0.1
 LEAST_STEPS = 32  # of an epoch: small data is read in smaller batches
 LEAST_BATCH = 32
-Logits = Callable[[Mapping[str, Any], Any, Any], Any]
-
-
-class LoopConfig(Config):
-    """``l2``: on embeddings, see above. ``weight_decay``: AdamW's, on the other weights. ``validations``: a epoch.
-    ``patience``: so many validations without a better one end the run (0: never, and the last weights stay).
-    ``unseen``: share of the categories that is read as unseen, so that this row learns something.
-    ``device``: auto takes a GPU where there is one."""
-
-    epochs: int = Field(default=20, ge=1, le=10_000)
-    batch_size: int = Field(default=512, ge=1)
-    learning_rate: float = Field(default=3e-3, gt=0)
-    schedule: Literal["constant", "cosine"] = "constant"
-    weight_decay: float = Field(default=1e-4, ge=0)
-    l2: float = Field(default=10.0, ge=0)
-    dropout: float = Field(default=0.2, ge=0, lt=1)
-    unseen: float = Field(default=0.1, ge=0, lt=1)
-    validations: int = Field(default=2, ge=1)
-    patience: int = Field(default=6, ge=0)
-    augmentation: Augmentation = Augmentation()
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-
-
-@dataclass(frozen=True)
-class TrainingRun:
-    """Around a training: ``folder`` for checkpoints and curves, ``resume`` from its last checkpoint, ``trackers``
-    by name, ``report`` (step, validation loss) after each validation, which may end the run by raising."""
-
-    folder: Path | None = None
-    resume: bool = False
-    trackers: tuple[str, ...] = ()
-    report: Callable[[int, float], None] | None = None
-
-
-@dataclass(frozen=True)
-class Examples:
-    """``labels`` (n, tasks) float32; NaN where a task has none."""
-
-    inputs: Inputs
-    labels: npt.NDArray[np.float32]
-
-    def part(self, index: Any) -> Examples:
-        return Examples(self.inputs.part(index), self.labels[index])
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """``losses``: (step, validation log-loss) in time order."""
-
-    parameters: dict[str, npt.NDArray[np.float32]]
-    losses: list[tuple[int, float]]
-    best_step: int
-    steps_done: int
-    steps_an_epoch: int
-
-
-@dataclass
-class _State:
-    logits: Logits
-    config: LoopConfig
-    data: Examples
-    held: Examples
-    weights: npt.NDArray[np.float32]
-    seed: int
-    parameters: dict[str, Any]
-    optimiser: Any
-    device: str
-    inverse_counts: dict[str, Any]
-    step: int = 0
-    losses: list[tuple[int, float]] = field(default_factory=list)
-    best_step: int = 0
-    best: Arrays = field(default_factory=dict)
 
 
 def fit(
@@ -123,13 +52,20 @@ def fit(
     """
     if held is None:
         data, held = _hold_out(data, seed, config)
-    state = _start(logits, parameters, data, held, config, weights, seed)
+    state = start(logits, parameters, data, held, config, weights, seed)
     an_epoch = math.ceil(len(data.labels) / _batch_size(state))
     total, every = config.epochs * an_epoch, max(1, an_epoch // config.validations)
-    mark = config_hash({"about": about, "seed": seed, "data": _digest(data)})
+    mark = config_hash({
+        "about": about, "seed": seed, "data": digest(data), "held": digest(held), "weights": weights.tolist()
+    })  # fmt: skip
+    if run.root is not None:
+        run = replace(run, folder=run.root / mark)
     found = checkpoint.read(run.folder, mark) if run.folder is not None and run.resume else None
     if found is not None:
-        _restore(state, found)
+        restore(state, found)
+        if run.report is not None:
+            for told in state.losses:
+                run.report(*told)
     runs = _open(run, about, state.step)
     torch = require("torch", extra="deep")
     # Products of this size gain nothing from threads, and one thread gives the same bits on every machine.
@@ -143,43 +79,18 @@ def fit(
                 _step(state, an_epoch, total, runs)
             _validate(state, runs)
             if run.folder is not None:
-                checkpoint.write(run.folder, _checkpoint(state, mark))
+                checkpoint.write(run.folder, to_checkpoint(state, mark))
             if run.report is not None:
                 run.report(*state.losses[-1])
     finally:
         torch.set_num_threads(threads)
         for each in runs:
             each.finish()
-    kept = state.best if config.patience else _arrays(state.parameters)
+    kept = state.best if config.patience else arrays_of(state.parameters)
     return Outcome(kept, state.losses, state.best_step, state.step, an_epoch)
 
 
-def _start(
-    logits: Logits, parameters: Mapping[str, Any], data: Examples, held: Examples, config: LoopConfig,
-    weights: npt.NDArray[np.float32], seed: int,
-) -> _State:  # fmt: skip
-    torch = require("torch", extra="deep")
-    device = config.device
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    made = {
-        name: torch.tensor(value, device=device, requires_grad=True) for name, value in parameters.items()
-    }
-    tables = [value for name, value in made.items() if name.startswith(("table.", "first."))]
-    others = [value for name, value in made.items() if not name.startswith(("table.", "first."))]
-    groups = [
-        {"params": tables, "weight_decay": 0.0},
-        {"params": others, "weight_decay": config.weight_decay},
-    ]
-    optimiser = torch.optim.AdamW([g for g in groups if g["params"]], lr=config.learning_rate)
-    counts = {}
-    for name, rows in data.inputs.rows.items():
-        seen = np.bincount(rows, minlength=len(parameters[f"table.{name}"]))
-        counts[name] = torch.tensor((1 / np.maximum(seen, 1)).astype(np.float32), device=device)
-    return _State(logits, config, data, held, weights, seed, made, optimiser, device, counts)
-
-
-def _step(state: _State, an_epoch: int, total: int, runs: list[Run]) -> None:
+def _step(state: State, an_epoch: int, total: int, runs: list[Run]) -> None:
     torch = require("torch", extra="deep")
     config = state.config
     index = _batch(state, an_epoch)
@@ -210,7 +121,7 @@ def _step(state: _State, an_epoch: int, total: int, runs: list[Run]) -> None:
         each.log(state.step, {"loss": float(loss.detach()), "learning_rate": rate})
 
 
-def _loss(torch: Any, state: _State, logits: Any, labels: npt.NDArray[np.float32], *, weighted: bool) -> Any:
+def _loss(torch: Any, state: State, logits: Any, labels: npt.NDArray[np.float32], *, weighted: bool) -> Any:
     """Mean over the labels that are there. Unweighted: of the shifted log odds, as they are served."""
     known = torch.from_numpy(np.isfinite(labels)).to(state.device)
     y = torch.from_numpy(np.nan_to_num(labels)).to(state.device)
@@ -224,7 +135,7 @@ def _loss(torch: Any, state: _State, logits: Any, labels: npt.NDArray[np.float32
     return (each * known).sum() / known.sum().clamp(min=1)
 
 
-def _penalty(state: _State, inputs: Inputs) -> Any:
+def _penalty(state: State, inputs: Inputs) -> Any:
     total = 0.0
     if state.config.l2:
         for name, rows in inputs.rows.items():
@@ -234,7 +145,7 @@ def _penalty(state: _State, inputs: Inputs) -> Any:
     return total
 
 
-def _validate(state: _State, runs: list[Run]) -> None:
+def _validate(state: State, runs: list[Run]) -> None:
     torch = require("torch", extra="deep")
     ops, total, n = TorchOps(torch), 0.0, 0
     with torch.no_grad():
@@ -248,17 +159,17 @@ def _validate(state: _State, runs: list[Run]) -> None:
             total, n = total + float(loss) * known, n + known
     value = total / max(n, 1)
     if not state.losses or value < min(loss for _, loss in state.losses):
-        state.best_step, state.best = state.step, _arrays(state.parameters)
+        state.best_step, state.best = state.step, arrays_of(state.parameters)
     state.losses.append((state.step, value))
     for each in runs:
         each.log(state.step, {"validation_loss": value})
 
 
-def _batch_size(state: _State) -> int:
+def _batch_size(state: State) -> int:
     return min(state.config.batch_size, max(LEAST_BATCH, len(state.data.labels) // LEAST_STEPS))
 
 
-def _batch(state: _State, an_epoch: int) -> npt.NDArray[np.int64]:
+def _batch(state: State, an_epoch: int) -> npt.NDArray[np.int64]:
     epoch, place = divmod(state.step, an_epoch)
     size = _batch_size(state)
     order = np.random.default_rng([state.seed, 0, epoch]).permutation(len(state.data.labels))
@@ -284,7 +195,7 @@ def _hold_out(data: Examples, seed: int, config: LoopConfig) -> tuple[Examples, 
     return data.part(order[size:]), data.part(order[:size])
 
 
-def _out_of_patience(state: _State) -> bool:
+def _out_of_patience(state: State) -> bool:
     since = sum(1 for step, _ in state.losses if step > state.best_step)
     return bool(state.config.patience) and since >= state.config.patience
 
@@ -293,36 +204,3 @@ def _open(run: TrainingRun, about: str, step: int) -> list[Run]:
     if run.folder is None:
         return []
     return open_runs(run.folder, run.trackers, config={"about": about}, resume_at=step)
-
-
-def _arrays(parameters: Mapping[str, Any]) -> Arrays:
-    return {name: np.array(value.detach().cpu().numpy()) for name, value in parameters.items()}
-
-
-def _digest(data: Examples) -> str:
-    digest = hashlib.sha256(np.ascontiguousarray(data.labels).tobytes())
-    for block in (data.inputs.dense, *data.inputs.rows.values(), *data.inputs.histories.values()):
-        digest.update(np.ascontiguousarray(block).tobytes())
-    return digest.hexdigest()[:16]
-
-
-def _checkpoint(state: _State, mark: str) -> Checkpoint:
-    names = {id(value): name for name, value in state.parameters.items()}
-    parts = {
-        "now.": _arrays(state.parameters), "best.": state.best,
-        "optimiser.": checkpoint.optimiser_arrays(state.optimiser, names),
-    }  # fmt: skip
-    arrays = {f"{prefix}{name}": a for prefix, table in parts.items() for name, a in table.items()}
-    facts = {"fingerprint": mark, "step": state.step, "losses": state.losses, "best_step": state.best_step}
-    return Checkpoint(facts, arrays)
-
-
-def _restore(state: _State, found: Checkpoint) -> None:
-    torch = require("torch", extra="deep")
-    state.step, state.best_step = found.facts["step"], found.facts["best_step"]
-    state.losses = [(int(step), float(loss)) for step, loss in found.facts["losses"]]
-    state.best = found.part("best.")
-    with torch.no_grad():
-        for name, value in found.part("now.").items():
-            state.parameters[name].copy_(torch.from_numpy(np.array(value)))
-    checkpoint.restore_optimiser(state.optimiser, found.part("optimiser."), state.parameters)

@@ -30,6 +30,11 @@ class Judge:
     def __len__(self) -> int:
         return len(self.task)
 
+    @property
+    def label(self) -> str:
+        """The metric with the length of the list, such as ``ndcg@10``."""
+        return f"{self.task.metric}@{self.task.k}"
+
     def each(self, model: Retriever[Any]) -> npt.NDArray[np.float64]:
         """(b,): the metric of each shopper."""
         task, start, lists = self.task, 0, []

@@ -9,8 +9,10 @@ import numpy as np
 
 from storewise.core.progress import Progress
 from storewise.core.rng import spawn
+from storewise.core.run_context import RunContext
 from storewise.data.dataset import Dataset
 from storewise.data.interactions import Interactions
+from storewise.recommend.retrieve.base import Retriever
 from storewise.recommend.retrieve.deep.neural import Neural
 from storewise.recommend.retrieve.deep.training import Training, has_torch
 
@@ -61,12 +63,25 @@ def holds(dataset: Dataset, learned: Interactions) -> bool:
     return bool(len(ours) and (ours[place] == theirs).all() and (often[place] >= wanted).all())
 
 
+def train_resumably(
+    model: Retriever[Any], dataset: Dataset, rng: np.random.Generator, progress: Progress | None,
+    context: RunContext | None = None,
+) -> Retriever[Any]:  # fmt: skip
+    """``model``, trained; a network leaves checkpoints in the run's folder and goes on from those it finds."""
+    if isinstance(model, Neural) and context is not None and context.trainings is not None:
+        model.train(dataset, rng=rng, progress=progress, options=Training(root=context.trainings))
+    else:
+        model.train(dataset, rng=rng, progress=progress)
+    return model
+
+
 def continued(
-    tuned: Neural[Any], model: Neural[Any], dataset: Dataset, seed: int, progress: Progress | None
-) -> Neural[Any]:
+    tuned: Neural[Any], model: Neural[Any], dataset: Dataset, seed: int, progress: Progress | None,
+    context: RunContext | None = None,
+) -> Neural[Any]:  # fmt: skip
     """``model`` trained from the weights of ``tuned`` on."""
     epochs = max(1, round(CONTINUED * model.config.epochs))
     made = type(model)(model.config.model_copy(update={"epochs": epochs, "patience": 0}))
-    start = Training(start=tuned.state())
+    start = Training(start=tuned.state(), root=None if context is None else context.trainings)
     made.train(dataset, rng=spawn(seed, tuned.label, "continued"), progress=progress, options=start)
     return made

@@ -7,9 +7,8 @@ taken; a clever one must beat popularity by more than chance.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -17,17 +16,17 @@ from storewise.core.errors import ConfigError
 from storewise.core.progress import Progress, Silent, step
 from storewise.core.registry import Registry
 from storewise.core.rng import derive_seed, spawn
+from storewise.core.run_context import RunContext
 from storewise.data.dataset import Dataset
-from storewise.data.interactions import Interactions
 from storewise.metrics.intervals import Interval, paired_difference
 from storewise.recommend.choose.blend import Pool, cross_fitted, learn
 from storewise.recommend.choose.judge import Judge
-from storewise.recommend.choose.networks import LIGHTGCN, SASREC, TWO_TOWER, continued, holds, networks_for
+from storewise.recommend.choose.networks import LIGHTGCN, SASREC, TWO_TOWER, networks_for
+from storewise.recommend.choose.selection import Selection as Selection
 from storewise.recommend.choose.spaces import has_clock
 from storewise.recommend.choose.task import Task
-from storewise.recommend.choose.tune import Choice, Workshop, tune
+from storewise.recommend.choose.tune import MOST_TRIALS, Choice, Workshop, tune
 from storewise.recommend.retrieve import COMPONENTS
-from storewise.recommend.retrieve.base import Retriever
 from storewise.recommend.retrieve.deep.neural import Neural
 from storewise.recommend.retrieve.fusion import Fusion, FusionConfig, Member
 
@@ -54,55 +53,6 @@ CELLS = 120_000_000
 """Scores that one trial may look at: bounds the number of validation shoppers."""
 
 
-@dataclass(frozen=True)
-class Selection:
-    """``choices``: each retriever with its chosen config, best first; ``selected``: the name of the one to
-    serve; ``reason``: why, in a sentence or two. ``trained``: the networks that tuning made, by name, and
-    ``learned`` the behaviour they have seen."""
-
-    choices: tuple[Choice, ...]
-    selected: str
-    reason: str
-    trained: Mapping[str, Neural[Any]] = field(default_factory=dict)
-    learned: Interactions | None = None
-
-    def refit(
-        self,
-        dataset: Dataset,
-        *,
-        seed: int,
-        progress: Progress | None = None,
-        names: Sequence[str] | None = None,
-    ) -> dict[str, Retriever[Any]]:
-        """Train the chosen configs (of ``names``, default all) on a data set; name → trained retriever.
-
-        Members of a fusion that are asked for themselves too are trained once. A network goes on from the
-        weights of tuning where the data set holds all that they were made of; elsewhere (other folds) that
-        would leak, and it is trained from nothing.
-        """
-        registry = Registry(COMPONENTS, plugins=True)
-        may_continue = bool(self.trained) and self.learned is not None and holds(dataset, self.learned)
-        made: dict[str, Retriever[Any]] = {}
-
-        def train(name: str, config: dict[str, Any]) -> Retriever[Any]:
-            key = f"{name} {config}"
-            if key not in made:
-                model = registry.create(name, config)
-                assert isinstance(model, Retriever)
-                if isinstance(model, Fusion):
-                    parts = [train(part.use, dict(part.config)) for part in model.config.members]
-                    model.take(parts, dataset)
-                elif isinstance(model, Neural) and may_continue and name in self.trained:
-                    model = continued(self.trained[name], model, dataset, seed, progress)
-                else:
-                    model.train(dataset, rng=spawn(seed, name), progress=progress)
-                made[key] = model
-            return made[key]
-
-        wanted = [choice for choice in self.choices if names is None or choice.name in names]
-        return {choice.name: train(choice.name, choice.config.model_dump()) for choice in wanted}
-
-
 def select(
     train: Dataset,
     validation: Task,
@@ -111,10 +61,13 @@ def select(
     budget_s: float = 600.0,
     seed: int = 0,
     progress: Progress | None = None,
+    most: int = MOST_TRIALS,
+    context: RunContext | None = None,
 ) -> Selection:
     """Try ``candidates`` (component names; None: what the data can support) for about ``budget_s`` seconds.
 
-    The time for trying is the caller's; how many configs fit into it depends on the machine.
+    The time for trying is the caller's; how many configs fit into it depends on the machine, ``most`` of each
+    retriever at most. With a ``context`` that has a folder, a killed choice goes on where it was.
 
     Raises:
         ConfigError: when no candidate is named.
@@ -123,17 +76,17 @@ def select(
         raise ConfigError("No candidate is named.", next_step="Name one, or leave them out for automatic.")
     started = time.perf_counter()
     names, why = automatic(train, validation, budget_s) if candidates is None else (list(candidates), "")
-    most = int(np.clip(CELLS // max(train.n_products, 1), 500, 8_000))
-    judge = Judge(validation, most=most, rng=spawn(seed, "validation shoppers"))
+    shoppers = int(np.clip(CELLS // max(train.n_products, 1), 500, 8_000))
+    judge = Judge(validation, most=shoppers, rng=spawn(seed, "validation shoppers"))
     registry = Registry(COMPONENTS, plugins=True)
-    shop = Workshop(train, judge, registry, seed, progress or Silent())
+    shop = Workshop(train, judge, registry, seed, progress or Silent(), context=context or RunContext())
     singles = [name for name in names if name != FUSION] or [KNN, POPULAR]
     dear = EASE_TRIES * ease_seconds(train)
     if candidates is None and EASE in singles and dear > _shares(singles)[EASE] * budget_s:
         why += f" EASE was left out: one try takes about {ease_seconds(train):.0f} s."
         singles.remove(EASE)
     shares = _shares(singles)  # of what is tried: the others have the time of what is left out
-    choices = [tune(name, shop, budget_s=shares[name] * budget_s) for name in singles]
+    choices = [tune(name, shop, budget_s=shares[name] * budget_s, most=most) for name in singles]
     if FUSION in names and len(choices) > 1:
         left = budget_s - (time.perf_counter() - started)
         fused, gain = fuse(choices, shop, budget_s=max(left, 0.1 * budget_s))
@@ -164,7 +117,9 @@ def automatic(train: Dataset, validation: Task, budget_s: float = 0.0) -> tuple[
 
 def _with_networks(found: Selection, shop: Workshop) -> Selection:
     networks = {name: model for name, model in shop.trained.items() if isinstance(model, Neural)}
-    return replace(found, trained=networks, learned=shop.dataset.interactions)
+    return replace(
+        found, trained=networks, learned=shop.dataset.interactions, context=shop.context.part("refit")
+    )
 
 
 def fuse(

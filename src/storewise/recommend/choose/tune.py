@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from storewise.core.config import Config
 from storewise.core.progress import Progress
 from storewise.core.registry import Registry
 from storewise.core.rng import derive_seed, spawn
+from storewise.core.run_context import RunContext
+from storewise.core.study import Search
+from storewise.core.tracking import Journal
 from storewise.data.dataset import Dataset
+from storewise.recommend.choose import kept
 from storewise.recommend.choose.judge import Judge
 from storewise.recommend.choose.spaces import SPACES, STARTS
 from storewise.recommend.retrieve.base import Retriever
@@ -24,7 +29,8 @@ from storewise.recommend.retrieve.graph_filter import Graph, GraphFilter
 from storewise.recommend.retrieve.item_knn import ItemKnn
 
 if TYPE_CHECKING:
-    from optuna import Study, Trial
+    from optuna import Trial
+    from optuna.trial import FrozenTrial
 
 NEIGHBOURS = (100, 200, 400, 800)
 GROWS: Mapping[str, Mapping[str, int]] = {"retrieve.ials.v1": {"embedding_size": 512, "epochs": 16}}
@@ -32,6 +38,7 @@ GROWS: Mapping[str, Mapping[str, int]] = {"retrieve.ials.v1": {"embedding_size":
 first one first."""
 GROWING = 0.4
 """Share of a retriever's time that is kept for that."""
+MOST_TRIALS = 60
 ENOUGH = 0.999
 """Fewer neighbours are taken when they reach this share of the best value: they make requests faster."""
 
@@ -50,7 +57,8 @@ class Choice:
 
 @dataclass
 class Workshop:
-    """What all trials of one selection share. ``trained`` keeps each retriever's best model."""
+    """What all trials of one selection share. ``trained`` keeps each retriever's best model; ``context``: where
+    trials are kept and told."""
 
     dataset: Dataset
     judge: Judge
@@ -58,6 +66,7 @@ class Workshop:
     seed: int
     progress: Progress
     trained: dict[str, Retriever[Any]] = field(default_factory=dict)
+    context: RunContext = field(default_factory=RunContext)
 
     def __post_init__(self) -> None:
         self._counts: dict[float | None, CoCounts] = {}
@@ -91,7 +100,8 @@ class Workshop:
         elif isinstance(model, GraphFilter):
             model.fit(self.graph(model.config.window_days), rng=spawn(self.seed, name))
         elif isinstance(model, Neural):
-            options = Training(watch=self.judge.value, budget_s=budget_s)
+            root = self.context.part(name).trainings
+            options = Training(watch=self.judge.value, budget_s=budget_s, root=root)
             model.train(self.dataset, rng=spawn(self.seed, name), progress=self.progress, options=options)
             model.config = model.config.model_copy(update={"epochs": model.epochs_done, "patience": 0})
         else:
@@ -99,61 +109,79 @@ class Workshop:
         return model
 
 
-def tune(name: str, shop: Workshop, *, budget_s: float, most: int = 60) -> Choice:
+def tune(name: str, shop: Workshop, *, budget_s: float, most: int = MOST_TRIALS) -> Choice:
     """Try configs until ``budget_s`` or ``most`` of them; at least one is always tried.
 
-    The tree-structured Parzen estimator (Bergstra et al. 2011) of Optuna proposes them, after starts that
-    are known to be good somewhere. A retriever without a search space keeps its defaults.
+    Starts that are known to be good somewhere come first (see :mod:`storewise.core.study`). A retriever without a
+    search space keeps its defaults. Where the workshop has a folder, trials that an earlier run has done count, with
+    their time.
     """
-    import optuna
-
-    started = time.perf_counter()
+    started, context = time.perf_counter(), shop.context.part(name)
     if name not in SPACES:
         model = shop.train(name, {}, final=True)
         shop.trained[name] = model
         value = shop.judge.value(model)
+        context.journal.log(1, {f"validation {shop.judge.label}": value})
         return Choice(name, model.config, value, 1, time.perf_counter() - started)
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        sampler = optuna.samplers.TPESampler(
-            seed=derive_seed(shop.seed, name, "tune") % 2**32, multivariate=True, n_startup_trials=8
-        )
-    study = optuna.create_study(direction="maximize", sampler=sampler)
-    for start in STARTS.get(name, ()):
-        study.enqueue_trial(dict(start))
-    until = started + budget_s
-    _search(study, name, shop, until - (GROWING if name in GROWS else 0.0) * budget_s, most)
-    value = float(study.best_value)
+    search = Search(
+        name, direction="maximize", seed=derive_seed(shop.seed, name, "tune"), storage=context.search,
+        starts=STARTS.get(name, ()),
+    )  # fmt: skip
+    earlier_s = search.spent_s
+    until = started + budget_s - earlier_s
+    _search(search, name, shop, until - (GROWING if name in GROWS else 0.0) * budget_s, most)
+    value = float(search.study.best_value)
     if isinstance(shop.trained[name], ItemKnn):
-        value = _prune(name, shop, study.best_trial.user_attrs["config"])
+        value = _prune(name, shop, search.best.user_attrs["config"])
     elif name in GROWS:
         value = _grow(name, shop, value, until)
-    tried = sum(trial.value is not None for trial in study.trials)
-    return Choice(name, shop.trained[name].config, value, tried, time.perf_counter() - started)
+    spent = earlier_s + time.perf_counter() - started
+    return Choice(name, shop.trained[name].config, value, len(search.finished), spent)
 
 
-def _search(study: Study, name: str, shop: Workshop, until: float, most: int) -> None:
-    best = float("-inf")
+def _search(search: Search, name: str, shop: Workshop, until: float, most: int) -> None:
+    context = shop.context.part(name)
+    made: list[Retriever[Any]] = []
 
     def objective(trial: Trial) -> float:
-        nonlocal best
         config = SPACES[name](trial, shop.dataset)
         trial.set_user_attr("config", config)
-        model = shop.train(name, config, budget_s=until - time.perf_counter())
-        value = shop.judge.value(model)
-        if value > best:
-            best, shop.trained[name] = value, model
-        return value
+        made[:] = [shop.train(name, config, budget_s=until - time.perf_counter())]
+        if isinstance(made[0], Neural):
+            trial.set_user_attr("by_epoch", list(made[0].by_epoch))
+        return shop.judge.value(made[0])
 
-    longest = 0.0
-    for _ in shop.progress.track(range(most), label=f"trying {name}", total=most):
-        before = time.perf_counter()
-        study.optimize(objective, n_trials=1)
-        longest = max(longest, time.perf_counter() - before)
-        nothing_to_choose = not study.best_trial.params
-        if time.perf_counter() + longest > until or nothing_to_choose:
+    def enough() -> bool:
+        nothing_to_choose = not search.best.params
+        return time.perf_counter() + search.longest_s > until or nothing_to_choose
+
+    for number, trial in enumerate(search.done, start=1):
+        _tell(shop, context.journal, number, trial)
+    before = len(search.done)
+    if before:
+        shop.trained[name] = kept.recall(name, shop, search.best)
+    left = range(before, most)
+    for number in shop.progress.track(left, label=f"trying {name}", total=len(left)):
+        if number and enough():
             break
+        search.try_one(objective)
+        trial = search.done[-1]
+        _tell(shop, context.journal, number + 1, trial)
+        if search.best.number == trial.number:
+            shop.trained[name] = made[0]
+            kept.keep(context, trial, made[0])
+        kept.sweep(context)
+    values = [float(trial.value) for trial in search.finished if trial.value is not None]
+    best = np.maximum.accumulate(values).tolist()
+    context.journal.curve(f"best {shop.judge.label} by trial", range(1, len(best) + 1), best)
+
+
+def _tell(shop: Workshop, journal: Journal, number: int, trial: FrozenTrial) -> None:
+    """One trial's value, and a network's after each epoch."""
+    if trial.value is not None:
+        journal.log(number, {f"validation {shop.judge.label}": trial.value})
+    by_epoch = trial.user_attrs.get("by_epoch", [])
+    journal.curve(f"trial {number} {shop.judge.label} by epoch", range(1, len(by_epoch) + 1), by_epoch)
 
 
 def _prune(name: str, shop: Workshop, config: Mapping[str, Any]) -> float:

@@ -8,7 +8,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="needs the extra deep")
 
 from storewise.recommend.retrieve.deep import losses  # noqa: E402
-from storewise.recommend.retrieve.deep.next_product import draw  # noqa: E402
+from storewise.recommend.retrieve.deep.next_product import draw, not_seen  # noqa: E402
 from storewise.recommend.retrieve.deep.sequences import seen_before  # noqa: E402
 
 M, N, D = 17, 11, 5
@@ -78,3 +78,30 @@ def test_the_sum_over_a_sample_is_unbiased(example):
     error = np.std(found) / np.sqrt(len(found))
     assert abs(np.mean(found) - wanted) < 4 * error
     assert error < 0.05 * wanted
+
+
+def test_one_negative_is_binary_cross_entropy(example):
+    hidden, products, targets, repeat, seen = example
+    logits = logits_of(hidden, products, repeat, seen)
+    negatives = torch.from_numpy(
+        not_seen(targets.numpy(), tuple(part.numpy() for part in seen), N, np.random.default_rng(0))
+    )
+    ours = losses.one_negative(hidden, products, targets, repeat, seen, negatives=negatives)
+    every = torch.arange(M)
+    f = torch.nn.functional.binary_cross_entropy_with_logits
+    wanted, other = logits[every, targets], (hidden @ products.T)[every, negatives]
+    theirs = f(wanted, torch.ones(M)) + f(other, torch.zeros(M))
+    assert float(ours.detach()) == pytest.approx(float(theirs.detach()), rel=1e-5)
+
+
+def test_negatives_are_neither_target_nor_seen_and_uniform_among_the_rest():
+    seen = np.repeat(np.arange(20_000), 2), np.tile([1, 2], 20_000)
+    found = not_seen(np.zeros(20_000, np.int64), seen, 6, np.random.default_rng(0), tries=60)
+    share = np.bincount(found, minlength=6) / len(found)
+    assert share[:3].tolist() == [0.0, 0.0, 0.0]
+    np.testing.assert_allclose(share[3:], 1 / 3, atol=0.02)
+
+
+def test_where_everything_is_seen_a_negative_is_drawn_all_the_same():
+    seen = np.repeat(0, 3), np.arange(3)
+    assert not_seen(np.array([0]), seen, 3, np.random.default_rng(0))[0] in range(3)

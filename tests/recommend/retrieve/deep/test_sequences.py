@@ -10,7 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from storewise.data.interactions import Interactions
-from storewise.recommend.retrieve.deep.sequences import Windows, seen_before
+from storewise.predict.networks.augment import Augmentation
+from storewise.recommend.retrieve.deep.next_product import augmented
+from storewise.recommend.retrieve.deep.sequences import Windows, padded, seen_before
 
 HISTORIES = st.lists(st.lists(st.integers(0, 6), max_size=9), min_size=1, max_size=6)
 
@@ -63,3 +65,38 @@ def test_nothing_to_learn_from(histories):
     windows = Windows.of(behaviour_of(histories), 5)
     assert len(windows) == 0
     assert windows.batches(4, np.random.default_rng(0)) == []
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.lists(st.integers(0, 6), min_size=2, max_size=9), min_size=1, max_size=6),
+    st.sampled_from(["crop", "mask", "reorder"]),
+    st.integers(0, 1000),
+)
+def test_augmented_sequences_hold_what_they_held(histories, how, seed):
+    """A crop is a stretch of it, a mask leaves events out in order, a reordering has the same events; none is
+    shorter than two events, and padding stays on the right."""
+    lengths = np.array([len(h) for h in histories])
+    stop = np.cumsum(lengths)
+    sequences = padded(np.concatenate(histories).astype(np.int32), stop - lengths, stop, 7)
+    config = Augmentation(**{how: 1.0, "share": 0.4})
+    found = augmented(sequences, 7, config, np.random.default_rng(seed))
+    assert found.shape == sequences.shape
+    for before, row in zip(histories, found, strict=True):
+        after = row[row != 7].tolist()
+        assert (row[len(after) :] == 7).all()
+        assert 2 <= len(after) <= len(before)
+        if how == "reorder":
+            assert sorted(after) == sorted(before)
+        elif how == "crop":
+            assert any(before[i : i + len(after)] == after for i in range(len(before)))
+        else:
+            rest = iter(before)
+            assert all(product in rest for product in after)
+
+
+def test_nothing_is_drawn_where_nothing_is_augmented():
+    rng = np.random.default_rng(0)
+    rows = np.array([[1, 2, 7]])
+    assert augmented(rows, 7, Augmentation(), rng) is rows
+    assert rng.random() == np.random.default_rng(0).random()

@@ -33,6 +33,9 @@ class Loop:
         self.model, self.options, self.progress = model, options, progress or Silent()
         self.seed = int(rng.integers(2**62))
         self.fingerprint = _fingerprint(model, dataset, self.seed, options)
+        self.folder = options.folder
+        if options.root is not None:
+            self.folder = options.root / self.fingerprint[:16]
         c, self.watch = model.config, options.watch
         self.constants = model.constants(dataset)
         if c.patience and self.watch is None:
@@ -74,7 +77,7 @@ class Loop:
                 if limit is not None and time.perf_counter() - started + longest > limit:
                     break
         self._take(self.best)
-        self.model.epochs_done = self.best_epoch
+        self.model.epochs_done, self.model.by_epoch = self.best_epoch, tuple(self.values)
 
     def _epoch(self, epoch: int) -> None:
         c, torch = self.model.config, self.torch
@@ -135,7 +138,7 @@ class Loop:
         )
 
     def _save(self, epoch: int) -> None:
-        if self.options.folder is None:
+        if self.folder is None:
             return
         arrays = {f"w|{n}": np.array(w.detach().cpu().numpy()) for n, w in self.weights.items()}
         arrays |= {f"mean|{n}": np.array(w.cpu().numpy()) for n, w in self.running.items()}
@@ -147,11 +150,11 @@ class Loop:
             "fingerprint": self.fingerprint, "epoch": epoch, "steps": self.steps,
             "values": self.values, "best_epoch": self.best_epoch,
         }  # fmt: skip
-        write(self.options.folder, Checkpoint(facts, arrays))
+        write(self.folder, Checkpoint(facts, arrays))
 
     def _resume(self) -> int:
         """Epochs that an earlier run has done."""
-        found = None if self.options.folder is None else read(self.options.folder, self.fingerprint)
+        found = None if self.folder is None else read(self.folder, self.fingerprint)
         if found is None:
             return 0
         torch = self.torch

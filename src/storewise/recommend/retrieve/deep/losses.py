@@ -5,6 +5,7 @@ With hidden states h (m, d), product vectors E (n, d), targets y (m,), and r the
     l_ij = h_i·E_j + r·[j in the history of i]
     full     L_i = log Σ_j exp l_ij - (1 - ε) l_iy - ε mean_j l_ij
     sampled  L_i = log(exp l_iy + Σ_{j in S, j ≠ y} c_j exp(l_ij) / (|S| q_j)) - l_iy
+    bce      L_i = log(1 + exp -l_iy) + log(1 + exp l_ij), one j a row, not in its history
 
 S is drawn with replacement from q, c_j says how often j came. Adding log c_j - log(|S| q_j) to a logit is the
 log-Q correction (Bengio & Senécal 2008; Yi et al. 2019): the sum is then an unbiased estimate of the whole.
@@ -100,3 +101,15 @@ def sampled_softmax(
     mask[torch.nonzero(own)[:, 0], place[targets[own]]] = True
     logits = logits.masked_fill(mask, float("-inf"))
     return (torch.logsumexp(torch.cat([wanted[:, None], logits], dim=1), dim=1) - wanted).mean()
+
+
+def one_negative(hidden: Any, products: Any, targets: Any, repeat: Any, seen: Seen, *, negatives: Any) -> Any:
+    """Binary cross-entropy of each row's target and of one other product, ``negatives`` (m,): SASRec as it was
+    published (Kang & McAuley 2018)."""
+    f = load_torch().nn.functional
+    rows, columns = seen
+    again = hidden.new_zeros(len(hidden))
+    again[rows[columns == targets[rows]]] = 1.0
+    wanted = (hidden * products[targets]).sum(dim=1) + repeat * again
+    other = (hidden * products[negatives]).sum(dim=1)
+    return (f.softplus(-wanted) + f.softplus(other)).mean()

@@ -52,6 +52,7 @@ class Neural(Factors[ConfigT]):
         super().__init__(config)
         self.weights: Weights = {}
         self.epochs_done = 0  # of the weights that answer
+        self.by_epoch: tuple[float, ...] = ()  # validation after each epoch of the training
 
     @abstractmethod
     def initial(self, dataset: Dataset, rng: np.random.Generator) -> Weights:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -77,9 +78,11 @@ class Windows:
             made += [part[i : i + size] for i in range(0, len(part), size)]
         return [made[i] for i in rng.permutation(len(made))]
 
-    def batch(self, rows: Ints) -> Batch:
-        """The windows of these rows, side by side."""
+    def batch(self, rows: Ints, change: Callable[[Ints, int], Ints] | None = None) -> Batch:
+        """The windows of these rows, side by side. ``change``: (b, l) sequences and what pads them → others."""
         sequences = padded(self.products, self.start[rows], self.stop[rows], self.n_products)
+        if change is not None:
+            sequences = change(sequences, self.n_products)
         inputs, targets = sequences[:, :-1], sequences[:, 1:].copy()
         targets[targets == self.n_products] = -1
         inputs = np.where(targets >= 0, inputs, self.n_products)

@@ -44,12 +44,14 @@ class Training:
     """Options of one run; none of them is part of the model.
 
     ``folder``: checkpoints, one an epoch; a run that finds its own goes on there, to the same weights bit for
-    bit. ``budget_s``: stop in time and keep the best epoch so far. ``watch``: value of the model, larger is
+    bit. ``root`` instead: a folder for many trainings, each under the fingerprint of its data, settings and seed.
+    ``budget_s``: stop in time and keep the best epoch so far. ``watch``: value of the model, larger is
     better, asked after each epoch instead of NDCG on held-out last events. ``start``: weights of an earlier
     training of the same model to go on from. ``after_epoch``: called with the number of epochs done.
     """
 
     folder: Path | None = None
+    root: Path | None = None
     budget_s: float | None = None
     watch: Callable[[Any], float] | None = None
     start: Arrays | None = None
