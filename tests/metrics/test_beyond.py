@@ -18,7 +18,7 @@ def test_diversity_against_a_loop_over_pairs(monkeypatch: pytest.MonkeyPatch) ->
     top[0, 3:] = -1
     top[1, 1:] = -1
     top[2] = -1
-    monkeypatch.setattr(beyond, "LIST_BATCH", 7)
+    monkeypatch.setattr(beyond, "LIST_CELLS", 70)
     found = beyond.diversity(top, sparse.csr_matrix(matrix))
 
     def cosine(left: int, right: int) -> float:

@@ -5,6 +5,7 @@ Lists are (b, k) product indices padded with -1, as in :mod:`storewise.metrics.r
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 
 import numpy as np
@@ -17,7 +18,8 @@ Lists = npt.NDArray[np.int32]
 PerUser = npt.NDArray[np.float64]
 NORMAL_95 = 1.959964
 PAIR_BATCH = 256
-LIST_BATCH = 512
+LIST_CELLS = 8_000_000
+"""Customers of listed products that are added up at a time: bounds memory, however popular they are."""
 
 
 def coverage(top: Lists, n_products: int) -> Interval:
@@ -80,8 +82,10 @@ def diversity(top: Lists, matrix: sparse.csr_matrix) -> PerUser:
     unit = sparse.csr_matrix(matrix @ sparse.diags(1.0 / np.maximum(norms, 1e-12))).T.tocsr()
     own = (norms > 0).astype(np.float64)  # u · u
     result = np.full(len(top), np.nan)
-    for start in range(0, len(top), LIST_BATCH):
-        part = top[start : start + LIST_BATCH]
+    cost = np.where(top >= 0, np.diff(unit.indptr)[np.maximum(top, 0)], 0).sum(axis=1)
+    borders = np.searchsorted(np.cumsum(cost), np.arange(LIST_CELLS, cost.sum(), LIST_CELLS))
+    for start, stop in itertools.pairwise(np.unique([0, *borders, len(top)]).tolist()):
+        part = top[start:stop]
         rows, products = np.nonzero(part >= 0)[0], part[part >= 0]
         listed = sparse.csr_matrix((np.ones(len(rows)), (rows, products)), shape=(len(part), unit.shape[0]))
         total = listed @ unit
@@ -90,7 +94,7 @@ def diversity(top: Lists, matrix: sparse.csr_matrix) -> PerUser:
         length = np.bincount(rows, minlength=len(part))
         pairs = length * (length - 1)
         apart = np.clip(1.0 - alike / np.maximum(pairs, 1), 0.0, 1.0)
-        result[start : start + LIST_BATCH] = np.where(pairs > 0, apart, np.nan)
+        result[start:stop] = np.where(pairs > 0, apart, np.nan)
     return result
 
 
