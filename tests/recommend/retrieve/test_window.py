@@ -33,7 +33,7 @@ def years_apart() -> tuple[Dataset, Dataset]:
 
 
 def test_there_are_learned_retrievers() -> None:
-    assert len(LEARNED) == 9
+    assert len(LEARNED) == 10
 
 
 @pytest.mark.parametrize("name", LEARNED)
