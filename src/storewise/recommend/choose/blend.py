@@ -68,7 +68,7 @@ class Pool:
 
     @property
     def members(self) -> int:
-        return self.parts.shape[2] - self.rarity
+        return int(self.parts.shape[2]) - self.rarity
 
     @cached_property
     def wanted(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
