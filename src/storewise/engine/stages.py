@@ -17,8 +17,8 @@ class RankConfig(Config):
     use: Literal["auto", "never", "always"] = "auto"
     component: str = "rank.lambdamart.v1"
     config: dict[str, Any] = Field(default_factory=dict)
-    moments: int = Field(default=2, ge=2, le=52)
-    shoppers: int = Field(default=600, ge=10)
+    moments: int = Field(default=4, ge=2, le=52)
+    shoppers: int = Field(default=2_000, ge=10)
     depth: int = Field(default=150, ge=10, le=1000)
 
 
