@@ -23,7 +23,11 @@ from storewise.testing import small_shop
 from storewise.testing.small_shop import END, PIPELINE
 
 RANK = RankConfig(
-    use="always", moments=2, depth=20, config={"trees": 20, "least_rows_in_leaf": 10, "negatives": 20}
+    use="always",
+    moments=2,
+    shoppers=140,
+    depth=20,
+    config={"trees": 20, "least_rows_in_leaf": 10, "negatives": 20},
 )
 SHOP = PIPELINE.model_copy(
     update={"rank": RANK, "selection": PIPELINE.selection.model_copy(update={"validation_days": 40.0})}

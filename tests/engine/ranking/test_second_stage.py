@@ -16,13 +16,15 @@ from storewise.engine.serving.service import Service
 from storewise.engine.stages import ObjectiveConfig
 from storewise.testing import small_shop
 
-from .shops import changed, customer, ids, recommender
+from .shops import RANK, changed, customer, ids, recommender
 
 
 def test_training_measures_the_ranker_and_the_dial(service: Service) -> None:
     told = service.current().manifest.evaluation
     assert told["ranking"]["served"] == "rank.lambdamart.v1"
     assert told["ranking"]["row"]["metrics"]["ndcg gained@12"]["low"] is not None
+    assert told["split"]["customers"] > RANK.shoppers  # lessons are of some, the judgement is of all
+    assert f"On {told['split']['customers']} validation shoppers" in told["ranking"]["reason"]
     dials = told["pareto"]
     assert [row["dial"] for row in dials] == list(ObjectiveConfig().dials)
     expected = [row["metrics"]["expected_margin_minor"]["value"] for row in dials]
