@@ -54,7 +54,7 @@ class Ranking:
     reads = ("data",)
 
     def __init__(self, config: RankConfig | None = None, *, days: float = 28.0, k: int = 10) -> None:
-        self.config = config or RankConfig(use="always")
+        self.config = config or RankConfig(use="always", sources="wide")
         self.days = days
         self.k = k
 
@@ -118,7 +118,7 @@ class Ranking:
     def _replay(
         self, history: History, question: base.Question, selection: Selection, seed: int
     ) -> second_stage.Replay:
-        names = second_stage.refit_names(selection)
+        names = second_stage.refit_names(selection, self.config.sources)
         return second_stage.Replay(
             history, selection.selected,
             lambda data: selection.refit(data, seed=seed, names=names),
