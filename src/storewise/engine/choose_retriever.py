@@ -67,7 +67,7 @@ def choose(
         budget_s=60 * pipeline.selection.minutes, seed=seed, progress=progress, most=pipeline.selection.trials,
         context=around,
     )  # fmt: skip
-    used = [] if pipeline.rank.use == "never" else refit_names(selection)
+    used = [] if pipeline.rank.use == "never" else refit_names(selection, pipeline.rank.sources)
     names = list(dict.fromkeys([selection.selected, POPULAR, *used]))
     fitted = selection.refit(validation.fit, seed=seed, progress=progress, names=names)
     rows = _rows(selection, fitted, validation, registry, seed, progress, serving)

@@ -12,14 +12,16 @@ from storewise.core.config import Config
 class RankConfig(Config):
     """The ranker. ``use``: ``auto`` serves it where it is better on validation by more than chance, ``never`` and
     ``always`` say so. ``moments``: past moments that are replayed, a validation window apart; ``shoppers``: at most
-    so many of each, spread evenly; ``depth``: candidates that each retriever gives."""
+    so many of each, spread evenly; ``depth``: candidates that each retriever gives; ``sources``: ``wide`` asks iALS and
+    EASE for candidates too, where the selection tried them: each past moment trains them anew, each request asks them."""
 
     use: Literal["auto", "never", "always"] = "auto"
     component: str = "rank.lambdamart.v1"
     config: dict[str, Any] = Field(default_factory=dict)
-    moments: int = Field(default=2, ge=2, le=52)
-    shoppers: int = Field(default=600, ge=10)
+    moments: int = Field(default=4, ge=2, le=52)
+    shoppers: int = Field(default=2_000, ge=10)
     depth: int = Field(default=150, ge=10, le=1000)
+    sources: Literal["cheap", "wide"] = "cheap"
 
 
 class ObjectiveConfig(Config):

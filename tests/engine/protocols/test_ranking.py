@@ -13,8 +13,10 @@ from storewise.data.stores import Store
 from storewise.engine.history import History
 from storewise.engine.protocols.inputs import Inputs
 from storewise.engine.protocols.ranking import RANKED, Ranking
-from storewise.engine.ranking.second_stage import DAY_S, RankConfig, Replay, train_ranker, worth
+from storewise.engine.ranking.second_stage import DAY_S, RankConfig, Replay, refit_names, train_ranker, worth
 from storewise.engine.registry import registry
+from storewise.recommend.choose.select import Selection
+from storewise.recommend.choose.tune import Choice
 from storewise.recommend.rank.product_facts import ProductFacts
 from storewise.recommend.rank.stage import Ranked
 from storewise.testing import small_shop
@@ -68,6 +70,16 @@ def replay(history: History, only_new: bool = False) -> Replay:
         return made
 
     return Replay(history, "retrieve.item_knn.v1", refit, SMALL, 28 * DAY_S, only_new, 5)
+
+
+def test_candidates_come_from_what_serves_and_what_was_tried() -> None:
+    config = registry().create("retrieve.popular.v1").config
+    tried = ("retrieve.graph_filter.v1", "retrieve.ease.v1", "retrieve.user_knn.v1", "retrieve.popular.v1")
+    choices = tuple(Choice(name, config, 0.1, 1, 0.0) for name in tried)
+    selection = Selection(choices, "retrieve.graph_filter.v1", "")
+    cheap = ["retrieve.graph_filter.v1", "retrieve.user_knn.v1", "retrieve.popular.v1"]
+    assert refit_names(selection) == cheap
+    assert refit_names(selection, "wide") == [*cheap, "retrieve.ease.v1"]
 
 
 def test_what_was_bought_is_no_candidate_of_new_products() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from storewise.recommend.rank.candidates import Shortlist, Sources
 from storewise.recommend.request import Request
@@ -14,16 +15,17 @@ MEMBERS = (
 )
 
 
-def trained() -> tuple[Sources, Fusion]:
+def trained(rarity: float = 0.0) -> tuple[Sources, Fusion]:
     data = shop(1)
-    fusion, repeat = Fusion(FusionConfig(members=MEMBERS)), Repeat()
+    fusion, repeat = Fusion(FusionConfig(members=MEMBERS, rarity=rarity)), Repeat()
     for model in (fusion, repeat):
         model.train(data, rng=np.random.default_rng(0))
     return Sources.of(fusion, "retrieve.fusion.v1", {"retrieve.repeat.v1": repeat}, depth=12), fusion
 
 
-def test_the_fused_order_is_the_retrieved_one() -> None:
-    sources, fusion = trained()
+@pytest.mark.parametrize("rarity", [0.0, 0.8])
+def test_the_fused_order_is_the_retrieved_one(rarity: float) -> None:
+    sources, fusion = trained(rarity)
     data = shop(1)
     eligible = np.random.default_rng(0).random(data.n_products) < 0.7
     for customer in (0, 5, 9, data.n_customers - 1):

@@ -1,14 +1,19 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from storewise.core.component import same_state
+from storewise.core.errors import DataError
+from storewise.recommend.rank import lambdamart
 from storewise.recommend.rank.calibrate import chances, isotonic
 from storewise.recommend.rank.candidates import Shortlist
 from storewise.recommend.rank.features import names_of
-from storewise.recommend.rank.lambdamart import LambdaMart, LambdaMartConfig
+from storewise.recommend.rank.lambdamart import LambdaMart, LambdaMartConfig, contenders
 from storewise.recommend.rank.objective import Objective, margins
 from storewise.recommend.rank.product_facts import ProductFacts
 from storewise.recommend.rank.words import said
@@ -51,6 +56,59 @@ def test_it_beats_the_retrieved_order_on_a_later_moment(model: LambdaMart) -> No
         return int(last.bought[order][place < 3].sum())
 
     assert hits(scores) > hits(np.nan_to_num(last.candidates.parts[:, 0], nan=-9.0))
+
+
+def fitted(moments: list, **options: int) -> LambdaMart:
+    made = LambdaMart(LambdaMartConfig(trees=10, least_rows_in_leaf=5, **options))
+    made.train(moments, facts=moments[-1].facts, rng=np.random.default_rng(0))
+    return made
+
+
+def test_what_stands_below_the_contenders_teaches_the_trees_nothing() -> None:
+    moments, _, _ = lessons()
+    changed = []
+    for moment in moments:
+        rival = contenders(moment.candidates.ranks, 6)
+        assert rival.any()
+        assert moment.bought[~rival].any()
+        # Labels of rivals stay; all the others are turned round.
+        changed.append(replace(moment, bought=np.where(rival, moment.bought, ~moment.bought)))
+    before, after = (fitted(each, contenders=6).state() for each in (moments, changed))
+    np.testing.assert_array_equal(before["trees"], after["trees"])
+    wider = [fitted(each, contenders=90).state() for each in (moments, changed)]
+    assert not same_state(*wider)
+
+
+def test_nothing_bought_among_the_contenders_is_a_data_error() -> None:
+    moments, _, _ = lessons()
+    far = [replace(m, bought=m.bought & ~contenders(m.candidates.ranks, 6)) for m in moments]
+    assert any(moment.bought.any() for moment in far)
+    with pytest.raises(DataError, match="first 6 candidates"):
+        fitted(far, contenders=6)
+
+
+@given(
+    ranks=st.lists(st.tuples(*[st.one_of(st.integers(0, 40), st.just(np.nan))] * 3), min_size=1),
+    first=st.integers(6, 60),
+)
+def test_contenders_are_the_first_of_any_source(ranks: list[tuple[float, ...]], first: int) -> None:
+    told = contenders(np.array(ranks, np.float32), first)
+    for (fused, *others), rival in zip(ranks, told, strict=True):
+        assert rival == (fused < first or any(6 * place < first for place in others))
+    assert not (told & ~contenders(np.array(ranks, np.float32), first + 6)).any()  # more of them, never fewer
+
+
+def test_scores_do_not_depend_on_how_many_are_scored_at_a_time(
+    model: LambdaMart, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, data, sources = lessons()
+    histories = data.histories(np.arange(20))
+    found = sources.many(histories)
+    whole = model.scores(histories, found)
+    monkeypatch.setattr(lambdamart, "AT_A_TIME", 3)
+    np.testing.assert_array_equal(model.scores(histories, found), whole)
+    few = found.part(np.flatnonzero((found.row < 2) | (found.row > 12)))  # ten shoppers without candidates
+    np.testing.assert_array_equal(model.scores(histories, few), whole[(found.row < 2) | (found.row > 12)])
 
 
 def test_reasons_name_what_lifts(model: LambdaMart) -> None:

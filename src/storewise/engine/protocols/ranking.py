@@ -54,7 +54,7 @@ class Ranking:
     reads = ("data",)
 
     def __init__(self, config: RankConfig | None = None, *, days: float = 28.0, k: int = 10) -> None:
-        self.config = config or RankConfig(use="always", moments=4, shoppers=800)
+        self.config = config or RankConfig(use="always", sources="wide")
         self.days = days
         self.k = k
 
@@ -72,10 +72,10 @@ class Ranking:
         named = None if models is None else component_names(models, "retrieve")
         sections = []
         for question in questions:
-            # A second stage trains what was chosen once for each moment: most of the time goes there.
+            # All the time for choosing, as other protocols give it: single retrievers are no weaker for being compared.
             selection = select(
                 question.train, question.validation, candidates=named,
-                budget_s=0.4 * budget_s / len(questions), seed=seed, progress=progress,
+                budget_s=budget_s / len(questions), seed=seed, progress=progress,
             )  # fmt: skip
             sections.append({
                 "question": question.name,
@@ -118,7 +118,7 @@ class Ranking:
     def _replay(
         self, history: History, question: base.Question, selection: Selection, seed: int
     ) -> second_stage.Replay:
-        names = second_stage.refit_names(selection)
+        names = second_stage.refit_names(selection, self.config.sources)
         return second_stage.Replay(
             history, selection.selected,
             lambda data: selection.refit(data, seed=seed, names=names),

@@ -31,6 +31,8 @@ DAY_S = 86_400.0
 CHEAP = ("retrieve.repeat.v1", "retrieve.user_knn.v1", "retrieve.item_knn.v1", "retrieve.popular.v1")
 """Retrievers whose candidates are added to the served ones', where the selection tried them: each trains in about a
 second, and a past moment trains them all anew."""
+WIDE = ("retrieve.ials.v1", "retrieve.ease.v1")
+"""Those that ``sources = "wide"`` adds: some ten seconds each for a moment of a shop of 4,700 products."""
 LEAST_SHOPPERS = 250
 """Below so many shoppers in the past moments together, nothing is learned from them."""
 LEAST_DAYS = 14.0
@@ -107,10 +109,12 @@ class Replay:
         return [moment for moment in made if moment is not None]
 
 
-def refit_names(selection: Selection) -> list[str]:
-    """The retrievers that candidates come from: what serves, and the cheap ones among those that were tried."""
+def refit_names(selection: Selection, sources: str = "cheap") -> list[str]:
+    """The retrievers that candidates come from: what serves, and of those that were tried the cheap ones; ``wide``:
+    more of them."""
     tried = {choice.name for choice in selection.choices}
-    return list(dict.fromkeys([selection.selected, *(name for name in CHEAP if name in tried)]))
+    more = (*CHEAP, *WIDE) if sources == "wide" else CHEAP
+    return list(dict.fromkeys([selection.selected, *(name for name in more if name in tried)]))
 
 
 def train_ranker(

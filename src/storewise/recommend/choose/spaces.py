@@ -218,12 +218,15 @@ STARTS: Mapping[str, tuple[Values, ...]] = {
          "gap": 0.4, "backward": 0.3, "decay": 0.5, "by_time": False, "window_days": 0},
         {"activity": 0.3, "source_power": 0.85, "target_power": 0.4, "shrinkage": 20.0,
          "gap": 0.0, "backward": 1.0, "decay": 0.01, "by_time": False, "window_days": 0},
+        {"activity": 0.8, "source_power": 0.9, "target_power": 0.45, "shrinkage": 10.0,
+         "gap": 0.6, "backward": 0.9, "decay": 0.25, "by_time": False, "window_days": 30},
     ),
     "retrieve.ials.v1": (
         {"embedding_size": 256, "unobserved": 0.003, "regularization": 0.01, "epochs": 4, "window_days": 0},
         {"embedding_size": 64, "unobserved": 0.1, "regularization": 0.03, "epochs": 4, "window_days": 0},
         {"embedding_size": 64, "unobserved": 0.01, "regularization": 0.01, "epochs": 8, "window_days": 0},
         {"embedding_size": 64, "unobserved": 0.1, "regularization": 0.003, "epochs": 8, "window_days": 60},
+        {"embedding_size": 128, "unobserved": 0.4, "regularization": 0.0015, "epochs": 8, "window_days": 30},
     ),
     "retrieve.ease.v1": (
         {"regularization": 100.0, "dropout": 0.0, "activity": 0.4, "target_power": 0.0, "together": 0.0,
@@ -236,6 +239,8 @@ STARTS: Mapping[str, tuple[Values, ...]] = {
     "retrieve.user_knn.v1": (
         {"rarity": 0.5, "activity": 0.5, "target_power": 0.2, "neighbours": 500, "decay": 0.1,
          "by_time": False, "window_days": 30},
+        {"rarity": 0.3, "activity": 0.8, "target_power": 0.5, "neighbours": 1_200, "decay": 0.1,
+         "by_time": False, "window_days": 14},
         {"rarity": 0.5, "activity": 0.5, "target_power": 0.2, "neighbours": 500, "decay": 0.1,
          "by_time": False, "window_days": 0},
     ),

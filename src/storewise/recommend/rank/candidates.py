@@ -70,12 +70,14 @@ class Sources:
     """The retrievers that candidates come from. ``fused``, a source of its own, is the order that would be shown
     without a ranker: the weighted sum of standardised scores, as :class:`Fusion` has it.
 
-    ``depth``: candidates that each source gives; ``scale``: :class:`Fusion`'s ``depth`` of standardising.
+    ``depth``: candidates that each source gives; ``scale``: :class:`Fusion`'s ``depth`` of standardising; ``common``
+    (n_products,) or 0: what it takes from a product for being common.
     """
 
     members: tuple[Source, ...]
     depth: int = 150
     scale: int = 200
+    common: npt.NDArray[np.float32] | np.float32 = field(default=np.float32(0.0))
 
     @classmethod
     def of(
@@ -86,12 +88,12 @@ class Sources:
         if isinstance(served, Fusion):
             parts = zip(served.config.members, served.members, strict=True)
             members = [Source(part.use, member, part.weight) for part, member in parts]
-            scale = served.config.depth
+            scale, common = served.config.depth, served.common()
         else:
-            members, scale = [Source(name, served, 1.0)], 200
+            members, scale, common = [Source(name, served, 1.0)], 200, np.float32(0.0)
         there = {one.name for one in members}
         members += [Source(other, found, 0.0) for other, found in more.items() if other not in there]
-        return cls(tuple(members), depth, scale)
+        return cls(tuple(members), depth, scale, common)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -133,7 +135,7 @@ class Sources:
                 above = np.maximum((scores - mean) / spread - np.float32(FLOOR), 0)
                 fused[products] += np.float32(member.weight) * above
                 known[products] = True
-        table[0, known] = fused[known]
+        table[0, known] = (fused - self.common)[known]
         if eligible is not None:
             table[:, ~eligible] = np.nan
         ranks = np.full(table.shape, np.nan, np.float32)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -22,20 +23,25 @@ from storewise.recommend.rank.product_facts import ProductFacts
 from storewise.recommend.rank.words import said
 from storewise.recommend.request import ItemList, Reason, Request
 
+AT_A_TIME = 256
+"""Shoppers whose columns are in memory at once."""
+
 
 class LambdaMartConfig(Config):
-    """Gradient-boosted trees. ``truncation``: places from the top that pairs are counted at; ``negatives``: at most
-    so many candidates a shopper that were not bought are learned from, drawn evenly: drawing leaves the order of
-    chances as it is and training is faster."""
+    """Gradient-boosted trees. ``truncation``: places from the top that pairs are counted at; ``contenders``: only the
+    first so many of the retrieved order and the first sixth as many of each retriever are learned from, bought or not:
+    who stands far below them is no rival for a place in the list; ``negatives``: at most so many of them a shopper
+    that were not bought, drawn evenly: drawing leaves the order of chances as it is and training is faster."""
 
-    trees: int = Field(default=100, ge=1, le=2000)
+    trees: int = Field(default=150, ge=1, le=2000)
     leaves: int = Field(default=15, ge=2, le=255)
-    learning_rate: float = Field(default=0.08, gt=0, le=1)
+    learning_rate: float = Field(default=0.05, gt=0, le=1)
     least_rows_in_leaf: int = Field(default=100, ge=1)
     feature_share: float = Field(default=0.5, gt=0, le=1)
     regularization: float = Field(default=5.0, ge=0)
     truncation: int = Field(default=20, ge=1)
-    negatives: int = Field(default=60, ge=1)
+    contenders: int = Field(default=60, ge=6)
+    negatives: int = Field(default=100, ge=1)
     bins: int = Field(default=63, ge=2, le=255)
 
 
@@ -82,12 +88,17 @@ class LambdaMart(Ranker[LambdaMartConfig]):
         self.sources = moments[0].candidates.sources
         seed = int(rng.integers(2**31 - 1))
         drawn = [self._rows(moment, rng) for moment in moments]
+        if not any(labels.any() for _, labels, _ in drawn):
+            raise DataError(
+                f"Nothing was bought of the first {self.config.contenders} candidates of any past moment.",
+                next_step='Raise contenders of the ranker, or leave it out: [rank] use = "never".',
+            )
         if len(drawn) > 1:
             with step(watching, "calibrating the ranker"):
                 earlier = self._fit(drawn[:-1], seed)
                 last = moments[-1]
-                columns = features(last.histories, last.candidates.over(self.sources), last.facts)
-                self._knots = isotonic(earlier.predict(columns, num_threads=1), last.bought)
+                told = self._scored(earlier, last.histories, last.candidates, last.facts)
+                self._knots = isotonic(told, last.bought)
         with step(watching, "training the ranker"):
             self._text = self._fit(drawn, seed).model_to_string()
         self._load()
@@ -111,10 +122,7 @@ class LambdaMart(Ranker[LambdaMartConfig]):
         self._load()
 
     def scores(self, histories: Histories, candidates: Candidates) -> Scores:
-        facts = self._ready()
-        if not len(candidates):
-            return np.empty(0)
-        return self._predict(features(histories, candidates.over(self.sources), facts))
+        return self._scored(self._trees, histories, candidates, self._ready())
 
     def chances(self, scores: Scores) -> Scores:
         return chances(scores, self._knots)
@@ -140,16 +148,31 @@ class LambdaMart(Ranker[LambdaMartConfig]):
             for place, product in enumerate(items.products)
         ]
 
-    def _predict(self, columns: Columns) -> Scores:
-        return np.asarray(self._trees.predict(columns, num_threads=1), np.float64)
+    def _scored(
+        self, trees: Any, histories: Histories, candidates: Candidates, facts: ProductFacts
+    ) -> Scores:
+        """(m,) a part of the shoppers at a time: the columns of all of them would fill the memory."""
+        made, known = [np.empty(0)], candidates.over(self.sources)
+        for first in range(0, len(histories), AT_A_TIME):
+            start, stop = np.searchsorted(known.row, (first, first + AT_A_TIME))
+            if start == stop:
+                continue
+            part = replace(known.part(np.arange(start, stop)), row=known.row[start:stop] - first)
+            some = histories.part(first, min(first + AT_A_TIME, len(histories)))
+            made.append(trees.predict(features(some, part, facts), num_threads=1))
+        return np.concatenate(made)
 
     def _rows(
         self, moment: Moment, rng: np.random.Generator
     ) -> tuple[Columns, npt.NDArray[np.bool_], npt.NDArray[np.int64]]:
-        """Columns, labels and group sizes of a moment: everything bought, and some of the rest."""
+        """Columns, labels and group sizes of a moment: of the contenders all that was bought, and some of the rest;
+        shoppers who bought none of them teach nothing."""
         row, bought = moment.candidates.row, moment.bought
-        share = self.config.negatives / np.maximum(np.bincount(row), 1)
-        kept = np.flatnonzero(bought | (rng.random(len(row)) < share[row]))
+        rival = contenders(moment.candidates.ranks, self.config.contenders)
+        left_over = np.bincount(row[rival & ~bought], minlength=len(moment.histories))
+        share = self.config.negatives / np.maximum(left_over, 1)
+        teaches = np.bincount(row[rival & bought], minlength=len(moment.histories)) > 0
+        kept = np.flatnonzero(rival & teaches[row] & (bought | (rng.random(len(row)) < share[row])))
         chosen = moment.candidates.over(self.sources).part(kept)
         columns = features(moment.histories, chosen, moment.facts)
         return columns, bought[kept], np.unique(chosen.row, return_counts=True)[1]
@@ -178,3 +201,15 @@ class LambdaMart(Ranker[LambdaMartConfig]):
         self.require(self.facts is not None)
         assert self.facts is not None
         return self.facts
+
+
+def contenders(ranks: npt.NDArray[np.float32], first: int) -> npt.NDArray[np.bool_]:
+    """(m,): among the ``first`` of the retrieved order (column 0), or the first sixth as many of any other source.
+
+    ``ranks`` (m, s) places from 0, NaN where a source did not give the candidate.
+
+    >>> contenders(np.array([[11, 5], [np.nan, 1], [12, np.nan], [40, 2]], np.float32), 12).tolist()
+    [True, True, False, False]
+    """
+    found: npt.NDArray[np.bool_] = (ranks[:, 0] < first) | (ranks[:, 1:] < first / 6).any(axis=1)
+    return found

@@ -95,7 +95,7 @@ class Fusion(Retriever[FusionConfig]):
 
     def scores(self, histories: Histories) -> npt.NDArray[np.float32]:
         self.require(bool(self.members))
-        total = np.zeros((len(histories), histories.n_products), np.float32) - self._common()
+        total = np.zeros((len(histories), histories.n_products), np.float32) - self.common()
         known = np.zeros(total.shape, np.bool_)
         for part, member in zip(self.config.members, self.members, strict=True):
             found = member.scores(histories)
@@ -131,10 +131,10 @@ class Fusion(Retriever[FusionConfig]):
             lifts.append((products, above))
         found = np.flatnonzero(known).astype(np.int32)
         base = np.float32(FLOOR * sum(part.weight for part in self.config.members))
-        return found, (total + base - self._common())[found], lifts
+        return found, (total + base - self.common())[found], lifts
 
-    def _common(self) -> npt.NDArray[np.float32] | np.float32:
-        """What each product loses for being common."""
+    def common(self) -> npt.NDArray[np.float32] | np.float32:
+        """(n_products,): what each product loses for being common; one 0 without ``rarity``."""
         if self._popularity is None:
             return np.float32(0.0)
         found: npt.NDArray[np.float32] = commonness(self._popularity) * np.float32(self.config.rarity)
