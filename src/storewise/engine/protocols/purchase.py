@@ -15,7 +15,7 @@ from storewise.core.progress import Progress, step
 from storewise.data.stores.vectors import VectorCache
 from storewise.engine import content
 from storewise.engine.history import read_history
-from storewise.engine.predictions.windows import Past, Window, both, starts, summary
+from storewise.engine.predictions.windows import LEAST_PAST_DAYS, Past, Window, both, starts, summary
 from storewise.engine.protocols.inputs import Inputs
 from storewise.engine.registry import component_names, registry
 from storewise.metrics.curves import curves
@@ -27,6 +27,7 @@ from storewise.predict.choose.contest import Fold, fit
 from storewise.predict.choose.guard import choose
 from storewise.predict.features import EventLog, FactsConfig, Shelf
 from storewise.predict.features.customer import BASELINE, Text, customer_columns
+from storewise.predict.features.events import DAY_S
 from storewise.predict.season import Season, learn_season
 from storewise.predict.shift import UNMOVED, Shift
 from storewise.predict.targets import TARGETS
@@ -34,6 +35,7 @@ from storewise.predict.targets import TARGETS
 Floats = npt.NDArray[np.float64]
 DAYS = 28.0
 CUSTOMER_WINDOWS, PAIR_WINDOWS = 12, 3
+LEAST_WINDOWS = 3
 LEARNED_CUSTOMERS, TEST_CUSTOMERS = 1_500, 2_000  # whose pairs are asked, drawn at random
 FULL_S = (
     216.0  # of tuning budget, with which all of the above are used; with less there are fewer, to a sixth
@@ -113,7 +115,7 @@ class Purchase:
             with step(progress, f"features of {QUESTIONS[name]}"):
                 asked = _ask(past, name, size, seed)
             sections.append(_answer(asked, candidates, budget_s=budget_s / len(QUESTIONS), seed=seed))
-        days = (past.log.end - past.log.start) / 86_400
+        days = (past.log.end - past.log.start) / DAY_S
         described = f"{len(shop.customer_ids):,} customers, {shop.n_products:,} products, {days:.0f} days"
         return {"data": described, "about": self.about, **sections[0], "others": sections[1:]}
 
@@ -133,10 +135,12 @@ def _ask(past: Past, name: str, size: float, seed: int) -> Asked:
         raise DataError(f"{name}: {why}.", next_step="Give a shop with purchases.")
     windows = round(CUSTOMER_WINDOWS * max(size, 0.5)) if name == "purchase" else PAIR_WINDOWS
     moments = starts(past.log, DAYS, windows)
-    if len(moments) < 3:
+    if len(moments) < LEAST_WINDOWS:
+        have, need = (past.log.end - past.log.start) / DAY_S, DAYS * LEAST_WINDOWS + LEAST_PAST_DAYS
         raise DataError(
-            f"The history has {len(moments)} windows of {DAYS:g} days with 28 days before them, 3 are needed.",
-            next_step="Give a longer history.",
+            f"The history spans {have:.0f} days, {need:.0f} are needed: {LEAST_WINDOWS} windows of {DAYS:g} days (to learn "
+            f"from, to choose by, to test) with {LEAST_PAST_DAYS:g} days before them.",
+            next_step="Give a longer history; `storewise train` serves the overall rate until then.",
         )
     found: dict[Text, list[Window]] = {}
     for text in TEXTS[name]:
@@ -148,8 +152,14 @@ def _ask(past: Past, name: str, size: float, seed: int) -> Asked:
             for place, moment in enumerate(moments)
         ]  # fmt: skip
     judged, held, *older = found["none"]
-    if not both(judged) or not both(held) or not any(both(window) for window in older):
-        raise DataError(f"{name}: a window has one outcome only.", next_step="Give a longer history.")
+    for role, part in (("test", [judged]), ("choose by", [held]), ("learn from", older)):
+        if not any(both(window) for window in part):
+            labels = np.concatenate([window.data.labels for window in part])
+            raise DataError(
+                f"{QUESTIONS[name]}: {int(labels.sum())} of {len(labels)} cases in what is there to {role} are a yes, both "
+                "outcomes are needed.",
+                next_step="Give a longer history, or one with customers who come back and others who don't.",
+            )
     if name != "purchase":
         return Asked(name, found)
     names = tuple(
