@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from storewise.predict.base import Prediction
@@ -20,6 +20,7 @@ def test_it_is_a_rate_of_orders_that_grows() -> None:
     np.testing.assert_allclose(Shift(np.log(2)).values(1 - np.exp(-rate)), 1 - np.exp(-2 * rate))
 
 
+@settings(deadline=None)
 @given(p=chances, ratio=st.floats(-1, 1), spread=st.floats(0, 0.5), absent=st.booleans())
 def test_bounds_hold_the_value_and_grow(p: float, ratio: float, spread: float, absent: bool) -> None:
     told = Prediction(np.array([p]), np.array([p * 0.9]), np.array([p + (1 - p) * 0.1]))
@@ -32,6 +33,7 @@ def test_bounds_hold_the_value_and_grow(p: float, ratio: float, spread: float, a
     assert ratio == 0 or (narrow.value[0] >= p - tiny if more else narrow.value[0] <= p + tiny)
 
 
+@settings(deadline=None)
 @given(p=chances, ratio=st.floats(-1, 1))
 def test_absent_mirrors_present(p: float, ratio: float) -> None:
     present = Prediction(np.array([p]), np.array([p * 0.8]), np.array([p + 0.3 * (1 - p)]))
