@@ -54,7 +54,7 @@ def past_of(customers: np.ndarray, days: np.ndarray) -> Past:
     log = EventLog.build(
         customers, customers % 5, days * DAY_S, n_customers=int(customers.max()) + 1, n_products=5
     )
-    return Past(log, Shelf(np.full(5, -1), np.full(5, np.nan)), FactsConfig(text_size=0))
+    return Past(log, Shelf(np.full(5, -1)), FactsConfig(text_size=0))
 
 
 def test_nobody_comes_back() -> None:

@@ -11,7 +11,7 @@ from storewise.predict.features.events import DAY_S
 from storewise.predict.features.rhythm import rhythm_columns
 
 NOW = 400.0
-SHELF = Shelf(np.array([0, 0, 1]), np.full(3, np.nan))
+SHELF = Shelf(np.array([0, 0, 1]))
 
 
 def log_of(
