@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from scipy.stats import beta as beta_law
 from storewise.core.component import Arrays
 from storewise.predict.base import Prediction, Predictor, Rows, Values
 from storewise.predict.calibration import EDGE, Map, best_map
+from storewise.predict.shift import UNMOVED, Shift
 
 LEAST_EVENTS = 5
 """Fewer events, or fewer others, on held-out rows: nothing can be said of how far values hold."""
@@ -25,7 +26,8 @@ LEVEL = 0.95
 class Calibration:
     """Learned on rows the predictor did not see. ``starts`` (b,): the least value of each bin of held-out rows;
     ``means``, ``lows``, ``highs`` (b,): mean value of a bin and the bounds of its rate of events (Clopper and
-    Pearson, 1934); ``span`` (2,): values that were held out; without bins nothing is known.
+    Pearson, 1934); ``span`` (2,): values that were held out; without bins nothing is known. ``shift``: how everybody's
+    rate has changed since.
 
     >>> rng = np.random.default_rng(0)
     >>> p = rng.random(2000)
@@ -42,6 +44,7 @@ class Calibration:
     highs: Values
     span: Values
     losses: dict[str, float]
+    shift: Shift = UNMOVED
 
     @classmethod
     def learn(cls, scores: Values, labels: Values) -> Calibration:
@@ -83,13 +86,18 @@ class Calibration:
         low = np.where(value < self.span[0], 0.0, low)
         high = np.where(value > self.span[1], 1.0, high)
         gone = np.isnan(value)
-        return Prediction(value, np.where(gone, np.nan, low), np.where(gone, np.nan, high))
+        return self.shift(Prediction(value, np.where(gone, np.nan, low), np.where(gone, np.nan, high)))
+
+    def shifted(self, shift: Shift) -> Calibration:
+        """The same for rows whose overall rate is another."""
+        return replace(self, shift=shift)
 
     def state(self) -> Arrays:
         about = {"method": self.map.method, "losses": self.losses}
         return {
             "calibration": np.frombuffer(orjson.dumps(about), np.uint8), "map": self.map.numbers,
             "starts": self.starts, "means": self.means, "lows": self.lows, "highs": self.highs, "span": self.span,
+            "shift": self.shift.state(),
         }  # fmt: skip
 
     @classmethod
@@ -97,7 +105,7 @@ class Calibration:
         about = orjson.loads(state["calibration"].tobytes())
         return cls(
             Map(about["method"], state["map"]), state["starts"], state["means"], state["lows"], state["highs"],
-            state["span"], about["losses"],
+            state["span"], about["losses"], Shift.restore(state["shift"]) if "shift" in state else UNMOVED,
         )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -26,6 +27,7 @@ from storewise.engine.serving.live import Live
 from storewise.predict.base import Rows
 from storewise.predict.features import EventLog, Shelf, customer_rows
 from storewise.predict.features.events import DAY_S
+from storewise.predict.shift import UNMOVED
 from storewise.testing import small_shop
 
 NOW = small_shop.END.timestamp()
@@ -183,6 +185,61 @@ def test_one_class_in_the_window():
     assert made is not None
     assert made[1]["purchase"]["rate"]["value"] == 1.0
     assert made[1]["purchase"]["rate"]["low"] > 0.9
+
+
+def test_three_months_are_told_as_too_few():
+    """Two windows and nothing older to learn from: everybody's rate, with the reason."""
+    rng = np.random.default_rng(3)
+    behaviour = Interactions.build(
+        rng.integers(0, 200, 600), rng.integers(0, 4, 600), at=np.sort(rng.uniform(0, 90, 600)) * DAY_S,
+        n_customers=200, n_products=4,
+    )  # fmt: skip
+    config = PredictConfig(targets=("purchase",))
+    made = learn(Dataset.from_interactions(behaviour), config, registry(), seed=0, progress=Silent())
+    assert made is not None
+    found = made[1]["purchase"]
+    assert found["chosen"] == "predict.rate.v1"
+    assert "of 2 windows are too few to choose and check a predictor by" in found["reason"]
+    assert 0 < found["rate"]["low"] < found["rate"]["value"] < found["rate"]["high"] < 1
+
+
+def test_nobody_ever_comes_back():
+    behaviour = Interactions.build(
+        np.arange(400), np.arange(400) % 4, at=np.linspace(0, 300, 400) * DAY_S, n_customers=400, n_products=4
+    )
+    config = PredictConfig(targets=("purchase",))
+    made = learn(Dataset.from_interactions(behaviour), config, registry(), seed=0, progress=Silent())
+    assert made is not None
+    found = made[1]["purchase"]
+    assert found["chosen"] == "predict.rate.v1"
+    assert "0 events" in found["reason"]
+    assert found["rate"]["value"] == 0.0
+    assert found["rate"]["high"] < 0.01
+
+
+def test_season_of_a_shop(learned):
+    """Of 360 days nothing can be said of a season; a shop of three years is moved, as its report says."""
+    told = learned[1]["purchase"]["season"]
+    assert (told["code"], told["log_ratio"]) == ("short", 0.0)
+    assert "No season" in told["reason"]
+    rng = np.random.default_rng(2)
+    chance = 0.01 * np.exp(0.8 * np.sin(2 * np.pi * np.arange(1_060) / 364))
+    who, when = np.nonzero(rng.random((400, 1_060)) < chance)
+    behaviour = Interactions.build(who, when % 4, at=when * DAY_S, n_customers=400, n_products=4)
+    config = PredictConfig(targets=("purchase",), candidates=("predict.logistic.v1",), windows=2)
+    made = learn(Dataset.from_interactions(behaviour), config, registry(), seed=0, progress=Silent())
+    assert made is not None
+    season = made[1]["purchase"]["season"]
+    assert season["code"] == "season"
+    assert season["log_ratio"] > 0.1
+    moved = made[0].learned["purchase"]
+    assert moved.calibration.shift.log_ratio == season["log_ratio"]
+    rows = customer_rows(
+        EventLog.of(Dataset.from_interactions(behaviour)).trails([0, 1], 1_060 * DAY_S), made[0].facts
+    )
+    still = replace(moved, calibration=replace(moved.calibration, shift=UNMOVED))
+    assert (moved(rows).value > still(rows).value).all()
+    assert (moved(rows).high - moved(rows).low > still(rows).high - still(rows).low).all()
 
 
 def test_short_history():

@@ -19,7 +19,7 @@ class PredictConfig(Config):
     targets: Literal["auto"] | tuple[str, ...] = "auto"
     horizon_days: float = Field(default=28.0, gt=0, le=365)
     minutes: float = Field(default=0.0, ge=0)
-    windows: int = Field(default=3, ge=1, le=52)
+    windows: int = Field(default=6, ge=1, le=52)
     customers: int = Field(default=200, ge=10)
     cases: int = Field(default=2_000, ge=100)
     candidates: tuple[str, ...] = (

@@ -24,6 +24,7 @@ from storewise.predict.calibrated import Calibration, clopper_pearson
 from storewise.predict.cases import joined
 from storewise.predict.features import EventLog, FactsConfig, Shelf
 from storewise.predict.features.events import DAY_S
+from storewise.predict.season import Season, learn_season
 from storewise.predict.targets import TARGETS, Target, churn_days, horizon_of
 
 LEAST_EVENTS = 20  # of each outcome, to learn from and again to calibrate on, or the overall rate serves
@@ -207,7 +208,9 @@ def _chosen(job: Job, judged: Window, held: Window, older: list[Window], registr
     # A map of scores belongs to the model that made them: one that has also seen the window it was learned on
     # would be corrected twice. So what is judged and what serves are each calibrated on the window after their own.
     first = choice.refit(name, train, seed=job.seed)
-    values = Calibration.learn(first.scores(held.data.rows), held.data.labels)(first.scores(judged.data.rows))
+    then, coming = _season(job, judged.start), _season(job, judged.stop)
+    told = Calibration.learn(first.scores(held.data.rows), held.data.labels).shifted(then.shift(job.target))
+    values = told(first.scores(judged.data.rows))
     served = choice.refit(name, joined([train, held.data]), seed=job.seed)
     scores = served.scores(judged.data.rows)
     labels = judged.data.labels
@@ -224,7 +227,17 @@ def _chosen(job: Job, judged: Window, held: Window, older: list[Window], registr
             for attempt in choice.attempts if np.isfinite(attempt.loss) or attempt.skipped
         ],
         "rate": dict(zip(("value", "low", "high"), rate, strict=True)), **figures,
+        "season": {**coming.about(), "reason": coming.reason},
     }  # fmt: skip
     for entry in report["candidates"]:
         entry["log_loss"] = entry["log_loss"] if np.isfinite(entry["log_loss"]) else None
-    return Learned(job.target, job.days, name, rate, served, Calibration.learn(scores, labels), report)
+    calibration = Calibration.learn(scores, labels).shifted(coming.shift(job.target))
+    return Learned(job.target, job.days, name, rate, served, calibration, report)
+
+
+def _season(job: Job, moment: float) -> Season:
+    """Of shoppers who order or stay away, from ``moment`` on. Which product they buy did not move with the season of
+    the shop in earlier windows, and reactions within a day or a return have none."""
+    if job.target.unit != "customer":
+        return Season()
+    return learn_season(job.past.log, moment, job.days, job.target)

@@ -15,8 +15,10 @@ from scipy import sparse
 
 from storewise.predict.base import Rows
 from storewise.predict.features import segments
+from storewise.predict.features.current import current_columns
 from storewise.predict.features.events import CODE, DAY_S, RETURN, Orders, Trails
 from storewise.predict.features.facts import ShopFacts, lifetimes
+from storewise.predict.features.rhythm import rhythm_columns
 from storewise.predict.models.buy_till_you_die import UNIT_DAYS
 
 Floats = npt.NDArray[np.float64]
@@ -35,9 +37,14 @@ BASELINE = ("recency_days", "orders_log", "tenure_days", "orders_91", "spend_log
 
 
 def customer_rows(trails: Trails, facts: ShopFacts, *, text: Text = "fit") -> Rows:
-    """(b,) rows of all features below, in a fixed order; with ``full`` text also what was bought, as a vector."""
+    """(b,) rows of all features, in a fixed order; with ``full`` text also what was bought, as a vector."""
     wanted = text == "full" and facts.text.shape[1] > 0
-    return as_rows(customer_columns(trails, facts), {"taste": taste(trails, facts)} if wanted else {})
+    columns = {
+        **customer_columns(trails, facts),
+        **rhythm_columns(trails.orders, facts.horizon_days),
+        **current_columns(trails, facts),
+    }
+    return as_rows(columns, {"taste": taste(trails, facts)} if wanted else {})
 
 
 def as_rows(
@@ -56,7 +63,7 @@ def as_rows(
 
 
 def customer_columns(trails: Trails, facts: ShopFacts) -> Columns:
-    """Name → (b,) float64."""
+    """Name → (b,) float64: the features below, without those of rhythm and of what sells now."""
     orders = trails.orders
     return {
         **_rhythm(orders, facts),

@@ -24,6 +24,7 @@ Floats = npt.NDArray[np.float64]
 Vectors = npt.NDArray[np.float32]
 WINDOWS = (28, 91, 365)
 LISTS = "lists_"  # how the arrays of lists are called among those of the shop
+YEAR_DAYS = 364.0  # a whole number of weeks, so that weekdays stay
 
 
 class FactsConfig(Config):
@@ -41,7 +42,8 @@ class ShopFacts:
     training saw is what serving reads.
 
     By product (n_products,): ``categories``, ``price_minor`` (mean price of the events so far), ``buyers_28/91/365``
-    (different shoppers), ``age_days`` and ``quiet_days`` since its first and last sale, ``again_share`` (buyers with
+    (different shoppers), ``season`` (ln of the buyers of the ``horizon_days`` one year ago over those of as many days
+    before, ½ added to both; NaN without that much history), ``age_days`` and ``quiet_days`` since its first and last sale, ``again_share`` (buyers with
     two orders or more), ``again_days`` (their mean gap). ``text`` (n_products, d). ``near_indptr/products/values``:
     the cosine of orders for products bought together. ``lists``: what is known of products in lists; ``slots``,
     ``sources``: names of the log's codes, as bytes.
@@ -55,6 +57,7 @@ class ShopFacts:
     buyers_28: Floats
     buyers_91: Floats
     buyers_365: Floats
+    season: Floats
     age_days: Floats
     quiet_days: Floats
     again_share: Floats
@@ -85,14 +88,14 @@ class ShopFacts:
         products: bool = True,
     ) -> ShopFacts:
         """As of ``now``: what happens later is left out before anything is counted. ``products=False`` leaves out
-        what only features of products read (popularity, repeats, what is bought together)."""
+        what only features of products read (repeats, what is bought together)."""
         config = config or FactsConfig()
         shelf = shelf.at(now)
         past = log.before(now, PURCHASE)
         n = log.n_products
         unknown = np.full(n, np.nan)
         pairs = _product_pairs(past) if products else (unknown, unknown, np.nan, np.nan)
-        buyers = {days: _buyers(past, now, days, n) if products else unknown for days in WINDOWS}
+        buyers = {days: _buyers(past, now - days * DAY_S, now, n) for days in WINDOWS}
         known = _everybody(past, now)
         orders = known.orders
         life, spend = _lifetimes(orders)
@@ -110,6 +113,7 @@ class ShopFacts:
             now=float(now), start=past.start, horizon_days=config.horizon_days,
             categories=shelf.categories, price_minor=price,
             buyers_28=buyers[28], buyers_91=buyers[91], buyers_365=buyers[365],
+            season=_season(past, now, config.horizon_days),
             age_days=(now - first) / DAY_S, quiet_days=(now - last) / DAY_S,
             again_share=pairs[0], again_days=pairs[1],
             text=shelf.reduced(config.text_size, early(log, now)),
@@ -190,14 +194,24 @@ def _everybody(past: EventLog, now: float) -> Trails:
     return past.trails(np.arange(past.n_customers), now)
 
 
-def _buyers(past: EventLog, now: float, days: float, n: int) -> Floats:
-    rows = past.at >= now - days * DAY_S
+def _buyers(past: EventLog, start: float, stop: float, n: int) -> Floats:
+    """(n,) different shoppers of each product in [start, stop)."""
+    rows = (past.at >= start) & (past.at < stop)
     if not rows.any():
         return np.zeros(n)
     who = past.customers[rows] + 1
     pairs = np.sort(past.products[rows] * (int(who.max()) + 1) + who)
     fresh = np.r_[True, pairs[1:] != pairs[:-1]]
     return np.bincount(pairs[fresh] // (int(who.max()) + 1), minlength=n).astype(np.float64)
+
+
+def _season(past: EventLog, now: float, days: float) -> Floats:
+    """See ``season`` of :class:`ShopFacts`; nothing at or after ``now`` is read, however long the days are."""
+    middle, span = now - YEAR_DAYS * DAY_S, days * DAY_S
+    if middle - span < past.start or middle + span > now:
+        return np.full(past.n_products, np.nan)
+    after = _buyers(past, middle, middle + span, past.n_products)
+    return segments.log_ratio(after, _buyers(past, middle - span, middle, past.n_products))
 
 
 def _product_pairs(past: EventLog) -> tuple[Floats, Floats, float, float]:

@@ -4,17 +4,17 @@ import { money, number, percent, t, tOr } from "./i18n.js";
 
 /** Features by how their value is written; all others are whole numbers. Columns of the shop's own have no words. */
 const WRITTEN = {
-  ago: "recency_days tenure_days return_recency_days own_recency_days shown_recency_days product_age_days product_quiet_days view_recency_days click_recency_days cart_recency_days",
-  power: "orders_log products_log product_buyers_28_log product_buyers_91_log shown_position_log shown_before_log shown_since_click_log shown_1d_log shopper_shown_log product_shown_log",
+  ago: "recency_2_days recency_3_days recency_5_days recency_10_days recency_days tenure_days return_recency_days own_recency_days shown_recency_days product_age_days product_quiet_days view_recency_days click_recency_days cart_recency_days",
+  power: "products_91_log current_buyers_log orders_log products_log product_buyers_28_log product_buyers_91_log shown_position_log shown_before_log shown_since_click_log shown_1d_log shopper_shown_log product_shown_log",
   month: "order_rate",
-  tenth: "cycle_position order_value_last own_cycle_position",
+  tenth: "gap_position gap_longest_ratio cycle_position order_value_last own_cycle_position",
   overdue: "overdue",
-  trend: "orders_trend product_trend",
-  money: "spend_log spend_91_log order_value_log bg_value_log",
-  times: "price_level product_price price_fit shown_price shown_discount shopper_click_gain product_click_gain",
-  share: "repeat_share return_share p_alive bg_p_purchase own_share product_again_share category_share",
-  hundredth: "bg_orders bought_together text_fit text_nearest",
-  fixed: "taste text hour_cos hour_sin weekday_cos weekday_sin shown_slot shown_source signed_in now_hour_cos now_hour_sin now_weekday_cos now_weekday_sin",
+  trend: "lines_trend current_trend season_fit orders_trend product_trend",
+  money: "spend_fading_log spend_log spend_91_log order_value_log bg_value_log",
+  times: "last_lines_ratio price_level product_price price_fit shown_price shown_discount shopper_click_gain product_click_gain",
+  share: "gaps_due_share gaps_short_share current_share repeat_share return_share p_alive bg_p_purchase own_share product_again_share category_share",
+  hundredth: "orders_fading_14 orders_fading_91 bg_orders bought_together text_fit text_nearest",
+  fixed: "year_cos year_sin taste text hour_cos hour_sin weekday_cos weekday_sin shown_slot shown_source signed_in now_hour_cos now_hour_sin now_weekday_cos now_weekday_sin",
 };
 const WAY = new Map(Object.entries(WRITTEN).flatMap(([way, names]) => names.split(" ").map((name) => [name, way])));
 const MONTH_DAYS = 30.4;
