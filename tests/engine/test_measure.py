@@ -52,7 +52,7 @@ def test_batches_give_what_one_table_gives_and_masks_stay_in_place(shop: Dataset
     found = measure.answer(model, task, shop, ("ndcg", "recall"), label="fixed")
     assert (table == kept).all(), "the model's own scores were masked"
     assert max(model.asked) <= measure.BATCH
-    assert len(model.asked) == 2
+    assert len(model.asked) > 1  # more than one batch
     scores = np.where(task.seen.toarray() > 0, -np.inf, table[task.histories.customers])  # type: ignore[union-attr]
     top = ranking.top_k(scores, 5, task.relevant)
     assert (found.top == top).all()

@@ -21,6 +21,9 @@ from storewise.core.errors import ArtifactError, MissingExtra
 OPSET = 17  # LayerNormalization is an operator from here on
 MICROSOFT = "com.microsoft"  # operators of onnxruntime itself
 MIDDLE = 128  # the byte that stands for 0
+BYTE, SAFE = 127, 64
+"""Largest whole numbers of a table's values and of a matrix's: processors without VNNI add two products in 16 bits,
+and 2 · 255 · 64 is the most that fits. With 127 the same model would give other vectors on other machines."""
 MASKED = -1e4  # added to the scores of padding: far below any score, and safe in every float type
 Weights = Mapping[str, npt.NDArray[Any]]
 
@@ -133,7 +136,7 @@ class _Graph:
         if self.int8:
             numbers, scale = self.token_int8(x)
             one, middle = self.constant("unit", 1.0), self.constant("middle", MIDDLE, np.uint8)
-            weight = self.quantised(f"{name}.weight", transpose=True)
+            weight = self.quantised(f"{name}.weight", SAFE, transpose=True)
             product = self.op(
                 "MatMulIntegerToFloat", numbers, weight[0], one, weight[1], middle, domain=MICROSOFT
             )
@@ -155,10 +158,11 @@ class _Graph:
             self.as_bytes[x] = (self.op("QuantizeLinear", self.op("Div", x, scale), one, middle), scale)
         return self.as_bytes[x]
 
-    def quantised(self, name: str, *, transpose: bool = False) -> tuple[str, str]:
-        """Names of a matrix's int8 values and its scales, one for each row of the checkpoint's matrix."""
+    def quantised(self, name: str, most: int, *, transpose: bool = False) -> tuple[str, str]:
+        """Names of a matrix's int8 values, at most ``most``, and its scales, one for each row of the checkpoint's
+        matrix."""
         value = self.weights[self.weight(name)]
-        scale = np.maximum(np.abs(value).max(axis=1), 1e-12) / 127
+        scale = np.maximum(np.abs(value).max(axis=1), 1e-12) / most
         rounded = np.rint(value / scale[:, None]).astype(np.int8)
         self.constants[name] = np.ascontiguousarray(rounded.T if transpose else rounded)
         return name, self.constant(f"{name}.scale", scale)
@@ -167,7 +171,7 @@ class _Graph:
         """Rows of an embedding table."""
         if not self.int8:
             return self.op("Gather", self.weight(name), rows)
-        values, scales = self.quantised(name)
+        values, scales = self.quantised(name, BYTE)
         found = self.op("Cast", self.op("Gather", values, rows), to=1)
         scale = self.op("Unsqueeze", self.op("Gather", scales, rows), self.constant("last", [-1], np.int64))
         return self.op("Mul", found, scale)

@@ -61,6 +61,7 @@ E5 = Packaged(
     {"source": "multilingual-e5-small", "licence": "MIT", "languages": "many, Chinese among them",
      "passage_prefix": "passage: ", "query_prefix": "query: "},
 )  # fmt: skip
+PRECISION = "int8, matrices in 7 bits"
 PACKAGED = {model.name: model for model in (MINILM, E5)}
 
 
@@ -99,6 +100,10 @@ def find(model: Packaged) -> OnnxFolder:
         except OSError:  # nowhere to write: the model is built in memory, each time
             made = _export(model, None)
             return OnnxFolder(made["model"], made["tokenizer"], made["facts"], model.package)
+    found = onnx_folder.read(folder)
+    if found.facts.get("precision") == PRECISION or model.installed() is None:
+        return found
+    prepare(model)  # by an older version, whose numbers were another machine's elsewhere
     return onnx_folder.read(folder)
 
 
@@ -121,7 +126,7 @@ def _export(model: Packaged, source: Path | None) -> dict[str, Any]:
     shape, weights, tokenizer = model.read(path)
     graph = bert_graph.build(shape, weights, int8=True)
     return {"model": graph.SerializeToString(), "tokenizer": tokenizer,
-            "facts": {**model.facts, "package": model.package, "precision": "int8"}}  # fmt: skip
+            "facts": {**model.facts, "package": model.package, "precision": PRECISION}}  # fmt: skip
 
 
 class Minilm(OnnxTextBase[OnnxTextConfig]):
