@@ -30,7 +30,7 @@ def serving_log(
     kept = (log.customers >= 0) & (log.customers < len(actors))
     kept[kept] = (actors[log.customers[kept]] >= 0) & (what[log.products[kept]] >= 0)
     part = log.select(kept)
-    number = None if part.sessions is None else np.where(part.sessions >= 0, where[part.sessions], -1)
+    number = None if part.sessions is None else np.append(where, -1)[part.sessions]  # -1 stays -1
     order = np.lexsort((part.at, actors[part.customers])) if len(part) else np.empty(0, np.int64)
     renumbered = replace(
         part, customers=actors[part.customers], products=what[part.products],
