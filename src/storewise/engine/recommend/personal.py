@@ -110,7 +110,7 @@ class Personal:
         second, found = self.snapshot.second, self._found
         if second is None or found is None:
             return items
-        place = {int(product): at for at, product in enumerate(found.products)}
+        place = found.places
         told = dict(enumerate(items))
         for source, ranked in ((second.name, True), (self.snapshot.retriever_name, False)):
             mine = [

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from storewise.core.artifact import Artifact
 from storewise.core.errors import ArtifactError
 from storewise.core.registry import Registry
-from storewise.recommend.rank.base import Ranker, reordered
+from storewise.recommend.rank.base import Ranker, best_first
 from storewise.recommend.rank.candidates import Shortlist, Sources
 from storewise.recommend.rank.objective import Objective
 from storewise.recommend.request import ItemList, Reason, Request
@@ -45,11 +45,8 @@ class SecondStage:
         chances = self.ranker.chances(scores)
         if objective is not None and objective.weight:
             scores = objective(scores, chances, found.products)
-        listed = reordered(found, scores)
-        assert isinstance(listed, Shortlist)
-        place = {int(product): at for at, product in enumerate(found.products)}
-        chosen = np.array([place[int(product)] for product in listed.products], np.int64)
-        return Ordered(listed, chances[chosen])
+        order = best_first(scores)
+        return Ordered(found.reordered(order, scores[order].astype(np.float32)), chances[order])
 
     def reasons(self, request: Request, items: Shortlist, *, ranked: bool) -> tuple[Reason, ...]:
         """Why each stands there: the feature that lifts it most, else what the retriever that has it highest says."""

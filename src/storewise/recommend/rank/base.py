@@ -75,15 +75,20 @@ class Ranker(Component[ConfigT]):
         return [None] * len(items)
 
 
+def best_first(scores: Scores) -> npt.NDArray[np.int64]:
+    """(m,) places from the best to the worst; equal scores keep their order, NaN goes last."""
+    return np.argsort(np.where(np.isnan(scores), np.inf, -scores), kind="stable")
+
+
 def reordered(items: ItemList, scores: Scores) -> ItemList:
-    """The items with these scores, best first; equal scores keep their order, NaN goes last.
+    """The items with these scores, :func:`best_first`.
 
     >>> items = ItemList(np.array([4, 7, 9], np.int32), np.array([3, 2, 1], np.float32))
     >>> found = reordered(items, np.array([0.1, np.nan, 0.5]))
     >>> found.products.tolist(), found.scores.round(1).tolist()
     ([9, 4, 7], [0.5, 0.10000000149011612, nan])
     """
-    order = np.argsort(np.where(np.isnan(scores), np.inf, -scores), kind="stable")
+    order = best_first(scores)
     told = scores[order].astype(np.float32)
     if isinstance(items, Shortlist):
         return items.reordered(order, told)

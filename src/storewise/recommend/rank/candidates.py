@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -173,6 +174,11 @@ class Shortlist(ItemList):
     """One shopper's candidates as a list: ``candidates`` in the order of ``products``."""
 
     candidates: Candidates = field(kw_only=True)
+
+    @cached_property
+    def places(self) -> Mapping[int, int]:
+        """Product → where it stands."""
+        return dict(zip(self.products.tolist(), range(len(self)), strict=True))
 
     @classmethod
     def of(cls, found: Candidates) -> Shortlist:

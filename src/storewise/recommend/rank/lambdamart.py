@@ -20,6 +20,7 @@ from storewise.recommend.rank.calibrate import chances, isotonic
 from storewise.recommend.rank.candidates import Candidates, Shortlist, of_items
 from storewise.recommend.rank.features import Columns, features, names_of
 from storewise.recommend.rank.product_facts import ProductFacts
+from storewise.recommend.rank.tree_shap import TreeShap
 from storewise.recommend.rank.words import said
 from storewise.recommend.request import ItemList, Reason, Request
 
@@ -61,6 +62,7 @@ class LambdaMart(Ranker[LambdaMartConfig]):
     def __init__(self, config: LambdaMartConfig | None = None) -> None:
         super().__init__(config)
         self._trees: Any = None
+        self._lifts: TreeShap
         self._text = ""
         self.sources: tuple[str, ...] = ()
         self.facts: ProductFacts | None = None
@@ -134,10 +136,7 @@ class LambdaMart(Ranker[LambdaMartConfig]):
         facts = self._ready()
         columns = features(histories, candidates.over(self.sources), facts)
         names = names_of(self.sources)
-        if not len(candidates):
-            return names, columns, columns
-        found = np.asarray(self._trees.predict(columns, pred_contrib=True, num_threads=1))
-        return names, found[:, :-1].astype(np.float32), columns
+        return names, self._lifts(columns).astype(np.float32), columns
 
     def reasons(self, request: Request, items: ItemList) -> list[Reason | None]:
         """The feature that lifts each item most, in words; None where that is a retriever's score."""
@@ -196,6 +195,7 @@ class LambdaMart(Ranker[LambdaMartConfig]):
         import lightgbm
 
         self._trees = lightgbm.Booster(model_str=self._text)
+        self._lifts = TreeShap(self._trees)
 
     def _ready(self) -> ProductFacts:
         self.require(self.facts is not None)

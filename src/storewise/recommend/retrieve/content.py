@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field
-from scipy import sparse
 
 from storewise.core.component import Arrays
 from storewise.core.config import Config
@@ -49,10 +48,11 @@ class Content(Retriever[ContentConfig]):
         super().__init__(config)
         self._vectors: npt.NDArray[np.float32] | None = None
         self._worth: npt.NDArray[np.float32] | None = None
+        self._told = np.zeros(0, np.bool_)  # (n_products,): whether anything is known of a product's content
 
     def train(self, dataset: Dataset, *, rng: np.random.Generator, progress: Progress | None = None) -> None:
         content = dataset.content
-        self._vectors = np.zeros((dataset.n_products, 1), np.float32) if content is None else content
+        self._take(np.zeros((dataset.n_products, 1), np.float32) if content is None else content)
         customers = dataset.interactions.popularity
         self._worth = (np.maximum(customers, 1) ** -self.config.rarity).astype(np.float32)
 
@@ -91,16 +91,20 @@ class Content(Retriever[ContentConfig]):
         return {"vectors": vectors, "worth": self._worth}
 
     def restore(self, state: Arrays) -> None:
-        self._vectors, self._worth = np.asarray(state["vectors"]), np.asarray(state["worth"])
+        self._take(np.asarray(state["vectors"]))
+        self._worth = np.asarray(state["worth"])
+
+    def _take(self, vectors: npt.NDArray[np.float32]) -> None:
+        self._vectors, self._told = vectors, vectors.any(axis=1)
 
     def _scores(self, histories: Histories, columns: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
         """(b, len(columns))."""
         vectors, t = self._ready(), self.config.temperature
         told = self._told
-        weight = histories.matrix(self._weights(histories) * told[histories.products])
-        total = np.asarray(weight.sum(axis=1)).ravel()
+        counts = self._weights(histories) * told[histories.products]
+        total = np.bincount(histories.rows, counts, minlength=len(histories))
         scale = np.divide(1, total, out=np.zeros_like(total), where=total > 0)
-        weight = sparse.csr_matrix(sparse.diags_array(scale) @ weight).astype(np.float32)
+        weight = histories.matrix((counts * scale[histories.rows]).astype(np.float32))
         if t is None:
             found = unit(weight @ vectors) @ vectors[columns].T
         else:
@@ -115,11 +119,6 @@ class Content(Retriever[ContentConfig]):
         found[:, ~told[columns]] = -np.inf
         scores: npt.NDArray[np.float32] = found.astype(np.float32, copy=False)
         return scores
-
-    @property
-    def _told(self) -> npt.NDArray[np.bool_]:
-        """(n_products,): whether anything is known of a product's content."""
-        return np.asarray(np.abs(self._ready()).sum(axis=1) > 0)
 
     def _ready(self) -> npt.NDArray[np.float32]:
         self.require(self._vectors is not None)
