@@ -175,7 +175,12 @@ def test_rules_cost_little_of_a_request(ruled: Service) -> None:
     past_rules = ruled.current().rules
     assert past_rules is not None
     everything = ruled.current().catalogue.active.copy()
-    started = time.perf_counter()
-    for _ in range(100):
+    customer = next(iter(ruled.current().customer_index))
+    rules, lists = [], []
+    for _ in range(30):  # the best of many: other processes want the processor too
+        started = time.perf_counter()
         past_rules(Past(), everything)
-    assert (time.perf_counter() - started) / 100 < 1e-3
+        rules.append(time.perf_counter() - started)
+        ruled.preview(Ask(customer))
+        lists.append(time.perf_counter() - started - rules[-1])
+    assert min(rules) < min(lists) / 2

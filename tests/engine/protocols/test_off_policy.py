@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import numpy as np
@@ -256,7 +255,6 @@ def test_one_action_alone(files, tmp_path):
 )
 def test_open_bandit_as_published(shared_data, campaign, ips, snips, reward):
     folder = shared_data / "open-bandit-small"
-    started = time.perf_counter()
     report = ask(
         log=folder / "random" / f"{campaign}.csv.gz",
         policy=ROOT / "benchmarks" / "policies" / f"open-bandit-bts-{campaign}.csv",
@@ -267,4 +265,3 @@ def test_open_bandit_as_published(shared_data, campaign, ips, snips, reward):
     # Integrated instead of drawn: the noise of 100,000 draws is all that lies between.
     assert value(report, "ips")["value"] == pytest.approx(ips, rel=3e-3)
     assert value(report, "on-policy", "on-policy")["value"] == pytest.approx(reward)
-    assert time.perf_counter() - started < 20

@@ -39,7 +39,7 @@ from storewise.recommend.retrieve.deep.next_product import FULL_UP_TO
 from storewise.recommend.retrieve.deep.training import Training
 from storewise.understand.text.tfidf import TfidfSvd
 
-EVENTS_A_SECOND, LEAST_EVENTS = 40, 2_000
+EVENTS_A_SECOND, LEAST_EVENTS = 15, 2_000
 """Events to learn from a second of the budget: a dozen trainings of some fifteen epochs on one core."""
 TRAINING = {"embedding_size": 64, "epochs": 30, "patience": 4, "batch_size": 64, "warm_up": 50}
 MOST_ASKED = 4_000  # validation shoppers that say when to stop
