@@ -18,9 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import orjson
 
-from benchmarks.serving import build, over_http, quantiles
+from benchmarks.serving import build, options, over_http, quantiles, write
 from storewise.core.progress import Bars, step
 from storewise.core.rng import spawn
 from storewise.data.interactions import Histories
@@ -93,20 +92,11 @@ def whole_lists(folder: Path, args: argparse.Namespace) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--products", type=int, default=5_000)
-    parser.add_argument("--customers", type=int, default=5_000)
-    parser.add_argument("--purchases", type=int, default=200_000)
-    parser.add_argument("--requests", type=int, default=1_000)
-    parser.add_argument("--seconds", type=float, default=10.0)
-    parser.add_argument("--connections", type=int, default=1)
-    parser.add_argument("--events", type=float, default=5.0, help="events a second")
-    parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--shop", type=Path, help="keep the shop here and use it again")
-    parser.add_argument("--json", type=Path)
-    args = parser.parse_args()
+    # events: a second
+    args = options(
+        __doc__, products=5_000, customers=5_000, purchases=200_000, requests=1_000, seconds=10.0,
+        connections=1, events=5.0,
+    ).parse_args()  # fmt: skip
     rank = RankConfig(use="always", depth=400, moments=2, shoppers=400)
     pipeline = Pipeline(name="home", retriever=Use(use="retrieve.item_knn.v1"), rank=rank)
     progress = Bars()
@@ -136,11 +126,7 @@ def main() -> None:
             {"what": f"ranked list, HTTP, {args.connections} connection", **outside["lists"], "goal": "p99 ≤ 20 ms"},
         ],
     }  # fmt: skip
-    text = orjson.dumps(report, option=orjson.OPT_INDENT_2).decode()
-    print(text)
-    if args.json:
-        args.json.parent.mkdir(parents=True, exist_ok=True)
-        args.json.write_text(text + "\n", encoding="utf-8")
+    write(report, args.json)
 
 
 if __name__ == "__main__":

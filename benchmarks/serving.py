@@ -222,22 +222,34 @@ def quantiles(seconds: list[float]) -> dict[str, float]:
     return {"n": len(seconds), "p50_ms": p50, "p99_ms": p99, "max_ms": worst}
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--products", type=int, default=100_000)
-    parser.add_argument("--customers", type=int, default=100_000)
-    parser.add_argument("--purchases", type=int, default=1_500_000)
-    parser.add_argument("--lists", type=int, default=5_000)
-    parser.add_argument("--seconds", type=float, default=20.0)
-    parser.add_argument("--connections", type=int, default=2)
-    parser.add_argument("--events", type=float, default=100.0, help="events a second")
+def options(about: str | None, **defaults: int | float) -> argparse.ArgumentParser:
+    """What every benchmark of a generated shop asks for: its size, the load, where it is kept and written to."""
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for name, default in defaults.items():
+        parser.add_argument(f"--{name}", type=type(default), default=default)
     parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--retriever", default="retrieve.item_knn.v1", help="the component, or 'auto'")
-    parser.add_argument("--minutes", type=float, default=5.0, help="time for 'auto'")
     parser.add_argument("--shop", type=Path, help="keep the shop here and use it again")
     parser.add_argument("--json", type=Path)
+    return parser
+
+
+def write(report: dict[str, Any], file: Path | None) -> None:
+    """Print the report, and keep it in ``file``."""
+    text = orjson.dumps(report, option=orjson.OPT_INDENT_2).decode()
+    print(text)
+    if file:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text + "\n", encoding="utf-8")
+
+
+def main() -> None:
+    # events: a second
+    parser = options(
+        __doc__, products=100_000, customers=100_000, purchases=1_500_000, lists=5_000, seconds=20.0,
+        connections=2, events=100.0,
+    )  # fmt: skip
+    parser.add_argument("--retriever", default="retrieve.item_knn.v1", help="the component, or 'auto'")
+    parser.add_argument("--minutes", type=float, default=5.0, help="time for 'auto'")
     args = parser.parse_args()
     fixed = None if args.retriever == "auto" else Use(use=args.retriever)
     # Retrieving alone; what a ranker adds is measured by second_stage.py.
@@ -273,11 +285,7 @@ def main() -> None:
             {"what": "event acknowledged", **outside["events"], "goal": f"{args.events:g}/s meanwhile"},
         ],
     }  # fmt: skip
-    text = orjson.dumps(report, option=orjson.OPT_INDENT_2).decode()
-    print(text)
-    if args.json:
-        args.json.parent.mkdir(parents=True, exist_ok=True)
-        args.json.write_text(text + "\n", encoding="utf-8")
+    write(report, args.json)
 
 
 if __name__ == "__main__":

@@ -15,22 +15,14 @@ from storewise.core.errors import ConfigError, UnknownName
 from storewise.engine import benchmark
 from storewise.engine.benchmark import run, write
 from storewise.engine.registry import component_names
+from storewise.testing.walks import write_walks
 
 KEYS = {"protocol", "data", "command", "version", "machine", "seconds", "rows"}
 
 
 @pytest.fixture
 def sequences(tmp_path: Path) -> Path:
-    """Shoppers who walk through one of six circles of products, so that the next one can be learned."""
-    rng = np.random.default_rng(0)
-    lines = []
-    for user in range(300):
-        circle, start = rng.integers(6), rng.integers(10)
-        steps = [f"{circle}-{(start + i) % 10}" for i in range(rng.integers(4, 8))]
-        lines.append(f"u{user} " + " ".join(steps))
-    file = tmp_path / "walks.txt"
-    file.write_text("\n".join(lines))
-    return file
+    return write_walks(tmp_path / "walks.txt", 300)
 
 
 @pytest.fixture

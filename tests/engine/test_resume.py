@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from storewise.core import artifact
@@ -23,6 +22,7 @@ from storewise.engine.stages import RankConfig
 from storewise.recommend.choose.spaces import NETWORK
 from storewise.recommend.retrieve.deep.loop import Loop
 from storewise.testing.small_shop import open_store, train_on
+from storewise.testing.walks import write_walks
 
 pytest.importorskip("torch", reason="needs the extra deep")
 
@@ -137,16 +137,7 @@ def test_one_network_killed_goes_on(training: int, tmp_path: Path, monkeypatch: 
 
 @pytest.fixture
 def walks(tmp_path: Path) -> Path:
-    """Shoppers who walk through one of six circles of products."""
-    rng = np.random.default_rng(0)
-    lines = []
-    for user in range(200):
-        circle, start = rng.integers(6), rng.integers(10)
-        steps = [f"{circle}-{(start + i) % 10}" for i in range(rng.integers(4, 8))]
-        lines.append(f"u{user} " + " ".join(steps))
-    file = tmp_path / "walks.txt"
-    file.write_text("\n".join(lines))
-    return file
+    return write_walks(tmp_path / "walks.txt", 200)
 
 
 def figures(report: dict[str, Any]) -> list[Any]:

@@ -14,22 +14,14 @@ from storewise.engine.protocols import sequence_ablation
 from storewise.engine.protocols.inputs import Inputs
 from storewise.engine.protocols.sequence_ablation import SequenceAblation, _part, question_of
 from storewise.engine.protocols.sequence_variants import REFERENCE
+from storewise.testing.walks import write_walks
 
 SMALL = {"embedding_size": 8, "epochs": 2, "patience": 0, "batch_size": 32, "warm_up": 5}
 
 
 @pytest.fixture
 def walks(tmp_path: Path) -> Path:
-    """Shoppers who walk through one of six circles of products."""
-    rng = np.random.default_rng(0)
-    lines = []
-    for user in range(120):
-        circle, start = rng.integers(6), rng.integers(10)
-        steps = [f"{circle}-{(start + i) % 10}" for i in range(rng.integers(4, 8))]
-        lines.append(f"u{user} " + " ".join(steps))
-    file = tmp_path / "walks.txt"
-    file.write_text("\n".join(lines))
-    return file
+    return write_walks(tmp_path / "walks.txt", 120)
 
 
 def run(inputs: Inputs, monkeypatch: pytest.MonkeyPatch, **given: Any) -> dict[str, Any]:
