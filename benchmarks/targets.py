@@ -417,7 +417,7 @@ QUALITY = (
             Goal("ndcg@10 gained", None, model="retrieve.gru4rec.v1"),
             Goal("ndcg@10 gained", None, model="retrieve.two_tower.v1"),
         ),
-        minutes=32,
+        minutes=60,
     ),
     Quality(
         "sequences-retail",
@@ -429,7 +429,7 @@ QUALITY = (
             Goal("ndcg@10 gained", None, model="retrieve.gru4rec.v1"),
             Goal("ndcg@10 gained", None, model="retrieve.two_tower.v1"),
         ),
-        minutes=20,
+        minutes=60,
     ),
     Quality(
         "funnel",

@@ -155,6 +155,7 @@ def sasrec(trial: Trial, dataset: Dataset) -> Values:
         "embedding_size": trial.suggest_categorical("embedding_size", [64, 128]),
         "dropout": trial.suggest_float("dropout", 0.2, 0.6, step=0.1),
         "learning_rate": trial.suggest_float("learning_rate", 5e-4, 4e-3, log=True),
+        "loss": trial.suggest_categorical("loss", ["auto", "bce"]),
     } | NETWORK
 
 
@@ -260,8 +261,9 @@ STARTS: Mapping[str, tuple[Values, ...]] = {
         {"embedding_size": 64, "customer_power": 0.25, "source_power": 0.5, "target_power": 0.5,
          "shrinkage": 1.0, "smooth": 0.3, "sharpness": 0.5, "decay": 0.1, "by_time": False, "window_days": 0},
     ),
-    "retrieve.sasrec.v1": ({"embedding_size": 64, "dropout": 0.5, "learning_rate": 2e-3},),
-    "retrieve.gru4rec.v1": ({"embedding_size": 64, "dropout": 0.4, "learning_rate": 2e-3},),
+    "retrieve.sasrec.v1": ({"embedding_size": 64, "dropout": 0.5, "learning_rate": 2e-3, "loss": "auto"},
+                             {"embedding_size": 64, "dropout": 0.4, "learning_rate": 2e-3, "loss": "bce"}),
+    "retrieve.gru4rec.v1": ({"embedding_size": 64, "dropout": 0.4, "learning_rate": 2e-3, "loss": "auto"},),
     "retrieve.lightgcn.v1": (
         {"embedding_size": 128, "layers": 3, "temperature": 0.1, "learning_rate": 1e-2, "negative_power": 0.5,
          "window_days": 0},

@@ -34,9 +34,9 @@ class LambdaMartConfig(Config):
     who stands far below them is no rival for a place in the list; ``negatives``: at most so many of them a shopper
     that were not bought, drawn evenly: drawing leaves the order of chances as it is and training is faster."""
 
-    trees: int = Field(default=150, ge=1, le=2000)
-    leaves: int = Field(default=15, ge=2, le=255)
-    learning_rate: float = Field(default=0.05, gt=0, le=1)
+    trees: int = Field(default=120, ge=1, le=2000)
+    leaves: int = Field(default=8, ge=2, le=255)
+    learning_rate: float = Field(default=0.1, gt=0, le=1)
     least_rows_in_leaf: int = Field(default=100, ge=1)
     feature_share: float = Field(default=0.5, gt=0, le=1)
     regularization: float = Field(default=5.0, ge=0)
