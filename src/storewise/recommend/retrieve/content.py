@@ -102,7 +102,7 @@ class Content(Retriever[ContentConfig]):
         vectors, t = self._ready(), self.config.temperature
         told = self._told
         counts = self._weights(histories) * told[histories.products]
-        total = np.bincount(histories.rows, counts, minlength=len(histories))
+        total = np.bincount(histories.rows, counts, minlength=len(histories)).astype(np.float64)
         scale = np.divide(1, total, out=np.zeros_like(total), where=total > 0)
         weight = histories.matrix((counts * scale[histories.rows]).astype(np.float32))
         if t is None:
