@@ -31,10 +31,14 @@ def test_every_model_is_shown_with_its_interval(visit: Any) -> None:
     page.wait_for_selector(".forest svg")
     given = api(visit, "/v1/evaluation")
     table = page.locator("table.models tbody tr")
-    assert table.count() == len(given["rows"])
+    ranking = given["ranking"]["row"]
+    shown = [*given["rows"], *([ranking] if ranking else [])]
+    assert table.count() == len(shown)
     texts = dict(zip(page.locator("table .model").all_inner_texts(), table.all_inner_texts(), strict=True))
-    for one in given["rows"]:
-        for figure in one["metrics"].values():
+    for one in shown:
+        for name, figure in one["metrics"].items():
+            if "gained" in name:  # told by the reason
+                continue
             assert f"{figure['value']:.4f}" in texts[one["model"]]
             assert f"{figure['low']:.4f} – {figure['high']:.4f}" in texts[one["model"]]
     chosen = page.locator("table.models tr.selected")
@@ -67,6 +71,33 @@ def test_a_close_call_is_called_one(visit: Any) -> None:
     visit.answer("/v1/evaluation", report([row("a", 0.105, selected=True), row("retrieve.popular.v1", 0.1)]))
     page = visit.open("#evaluation")
     expect(page.locator(".claim")).to_contain_text("may be no better than popularity")
+
+
+@pytest.mark.parametrize("serves", [True, False])
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_the_ranker_has_its_row_and_its_reason(visit: Any, *, serves: bool, lang: str) -> None:
+    ranked = row("rank.lambdamart.v1", 0.25, selected=serves, role="ranker")
+    ranked["metrics"]["ndcg gained@10"] = {"value": 0.05, "low": 0.01, "high": 0.09}
+    why = "no more than chance: the retrieved order serves, the ranker is kept as a shadow beside it."
+    told = "On 1,411 validation shoppers ranking adds +0.05 [+0.01, +0.09] to ndcg@10"
+    ranking = {"row": ranked, "reason": f"{told}: it serves." if serves else f"{told}, {why}"}
+    rows = [row("a", 0.2, selected=True), row("retrieve.popular.v1", 0.1)]
+    visit.answer("/v1/evaluation", report(rows, ranking=ranking))
+    page = visit.open("#evaluation", lang=lang)
+    mine = page.locator("table.models tr", has_text="rank.lambdamart.v1")
+    tags = {
+        ("en", True): "orders what was found",
+        ("en", False): "shadow",
+        ("zh", True): "负责排序",
+        ("zh", False): "对照",
+    }
+    expect(mine.locator(".tag")).to_have_text(tags[lang, serves])
+    expect(page.locator(".forest")).to_contain_text("rank.lambdamart.v1")
+    assert page.locator(".segments button").count() == 1  # what it gains is no measure of its own
+    expect(page.locator(".claim")).to_contain_text("rank.lambdamart.v1" if serves else "a ")
+    reason = page.locator(".provenance")
+    expect(reason).to_contain_text("+0.05 [+0.01, +0.09]")
+    assert ("validation shoppers" in reason.inner_text()) == (lang == "en")
 
 
 def test_groups_of_customers_and_other_reports_can_be_seen(visit: Any) -> None:

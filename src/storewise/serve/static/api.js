@@ -150,8 +150,14 @@ export async function categories(signal) {
 export async function evaluation(signal) {
   const own = await get("/v1/evaluation", {}, signal);
   const reports = (own.benchmarks ?? []).map((one) => ({ ...one, rows: (one.rows ?? []).map(row) }));
-  if (own.rows?.length) reports.unshift({ ...own, own: true, metric: chosenBy(own), split: split(own.split), rows: own.rows.map(row) });
+  if (own.rows?.length) reports.unshift({ ...own, own: true, metric: chosenBy(own), split: split(own.split), rows: [...rankers(own.ranking), ...own.rows].map(row) });
   return { reports, predictions: own.predictions ?? {}, dial: own.pareto ?? [], currency: own.currency };
+}
+
+/** The ranker's row: it orders what the chosen retriever found, or is a shadow. What it gains is told by the reason. */
+function rankers({ row: one } = {}) {
+  if (!one) return [];
+  return [{ ...one, metrics: Object.fromEntries(Object.entries(one.metrics).filter(([name]) => !name.includes(" "))) }];
 }
 
 /** The measure that chose the model, as the rows call it. */

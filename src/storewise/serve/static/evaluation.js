@@ -185,7 +185,8 @@ function table(rows, metrics, metric) {
 
 function roles(row) {
   return [
-    row.selected && h("span", { class: "tag good" }, t("eval.selected")),
+    row.selected && h("span", { class: "tag good" }, t(row.role === "ranker" ? "eval.ranks" : "eval.selected")),
+    row.role === "ranker" && !row.selected && h("span", { class: "tag" }, t("eval.shadow")),
     row.role === "serving" && h("span", { class: "tag" }, t("eval.serving")),
     isPopularity(row) && h("span", { class: "tag warn" }, t("eval.popularity")),
   ];
@@ -203,6 +204,7 @@ function provenance(report) {
   const machine = report.machine && (typeof report.machine === "object" ? Object.entries(report.machine).map(([name, value]) => `${name} ${value}`).join(" · ") : report.machine);
   const facts = [
     ["eval.reason", report.reason && choiceOf(report.reason)],
+    ["eval.ranking", report.ranking?.reason && choiceOf(report.ranking.reason)],
     ["eval.data", report.data],
     ["eval.command", report.command && h("code", {}, report.command)],
     ["eval.version", report.version],
