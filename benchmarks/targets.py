@@ -377,7 +377,7 @@ QUALITY = (
         "Ad click to install, networks and what regularises them",
         "talkingdata-adtracking-sample",
         (Goal("auc", None), Goal("log_loss gained", None, model="predict.lightgbm.v1")),
-        minutes=6,
+        minutes=8,
         files={"data": "train_sample.csv.gz"},
         options={"label": "is_attributed", "time": "click_time"},
     ),
@@ -397,7 +397,7 @@ QUALITY = (
         "Online Retail II, what is taken next: networks over histories",
         None,
         (Goal("auc", None), Goal("log_loss gained", None, model="predict.din.v1")),
-        minutes=8,
+        minutes=20,
     ),
     Quality(
         "networks-movies",
@@ -405,7 +405,7 @@ QUALITY = (
         "MovieLens 100K by time, a rating of 4 or more: networks over histories",
         "ml-100k",
         (Goal("auc", None), Goal("log_loss gained", None, model="predict.din.v1")),
-        minutes=6,
+        minutes=34,
     ),
     Quality(
         "sequences-beauty",
@@ -437,6 +437,6 @@ QUALITY = (
         "Conversion learned from clicks alone, and from all impressions (simulated)",
         None,
         (Goal("auc", None), Goal("bias", None, model="predict.esmm.v1")),
-        minutes=4,
+        minutes=8,
     ),
 )
