@@ -11,7 +11,7 @@ from sklearn.linear_model import LogisticRegression
 
 from storewise.core.errors import DataError
 from storewise.metrics.probability import ece, log_loss
-from storewise.predict import calibration
+from storewise.predict import calibrated, calibration
 from storewise.predict.base import MISSING, Labelled, Rows
 from storewise.predict.calibrated import Calibrated, Calibration, clopper_pearson
 from storewise.predict.calibration import best_map
@@ -106,6 +106,27 @@ def test_intervals_cover_the_true_probability(base, slope):
         widths.append(np.median(found.high - found.low))
     assert np.mean(covered) >= 0.93
     assert np.mean(widths) < 0.2
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_rare_ends_say_no_more_than_their_rows(monkeypatch, turned):
+    """180 rows without an event do not show that there is none in a million, whatever the fitted curve says."""
+    monkeypatch.setattr(
+        calibrated, "best_map", lambda scores, labels: (calibration.platt(scores, labels), {})
+    )
+    rng = np.random.default_rng(3)
+    z = np.concatenate([rng.normal(-14, 0.5, 180), rng.normal(0, 1.5, 4000)])
+    scores = 1 / (1 + np.exp(-z))
+    labels = (rng.random(len(z)) < scores).astype(float)
+    if turned:
+        scores, labels = 1 - scores, 1 - labels
+    told = Calibration.learn(scores, labels)
+    found = told(np.array([1 - 1e-6 if turned else 1e-6]))
+    value, reach = (1 - found.value[0], 1 - found.low[0]) if turned else (found.value[0], found.high[0])
+    assert value < 1e-4
+    assert 0.015 < reach < 0.025  # 1 - 0.025 ** (1 / 180) = 0.020
+    middle = told(np.array([0.5]))
+    assert middle.high[0] - middle.low[0] < 0.2
 
 
 def test_more_rows_give_narrower_intervals():

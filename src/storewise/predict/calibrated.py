@@ -20,14 +20,17 @@ LEAST_EVENTS = 5
 """Fewer events, or fewer others, on held-out rows: nothing can be said of how far values hold."""
 BIN_ROWS, BIN_EVENTS, MOST_BINS = 50, 8.0, 25
 LEVEL = 0.95
+NO_END = np.zeros((2, 0))
+MOST_KNOTS = 50
 
 
 @dataclass(frozen=True)
 class Calibration:
     """Learned on rows the predictor did not see. ``starts`` (b,): the least value of each bin of held-out rows;
     ``means``, ``lows``, ``highs`` (b,): mean value of a bin and the bounds of its rate of events (Clopper and
-    Pearson, 1934); ``span`` (2,): values that were held out; without bins nothing is known. ``shift``: how everybody's
-    rate has changed since.
+    Pearson, 1934); ``span`` (2,): values that were held out; without bins nothing is known. ``least_high``,
+    ``most_low`` (2, k): rising values at either end, and how high (or low) the interval reaches at least up to (or
+    from) them. ``shift``: how everybody's rate has changed since.
 
     >>> rng = np.random.default_rng(0)
     >>> p = rng.random(2000)
@@ -44,6 +47,8 @@ class Calibration:
     highs: Values
     span: Values
     losses: dict[str, float]
+    least_high: Values
+    most_low: Values
     shift: Shift = UNMOVED
 
     @classmethod
@@ -56,7 +61,7 @@ class Calibration:
         chosen, losses = best_map(scores, labels)
         if min(labels.sum(), (1.0 - labels).sum()) < LEAST_EVENTS:
             nothing = np.zeros(0)
-            return cls(chosen, nothing, nothing, nothing, nothing, np.zeros(2), losses)
+            return cls(chosen, nothing, nothing, nothing, nothing, np.zeros(2), losses, NO_END, NO_END)
         values = chosen(scores)
         order = np.argsort(values, kind="stable")
         ordered, happened = values[order], labels[order]
@@ -66,13 +71,19 @@ class Calibration:
         k = np.add.reduceat(happened, starts)
         lows, highs = clopper_pearson(k, n)
         means = np.clip(np.add.reduceat(ordered, starts) / n, EDGE, 1 - EDGE)
-        return cls(chosen, ordered[starts], means, lows, highs, ordered[[0, -1]], losses)
+        values_of, low_end = _ended(ordered, happened)
+        others, high_end = _ended(1.0 - ordered[::-1], 1.0 - happened[::-1])
+        return cls(
+            chosen, ordered[starts], means, lows, highs, ordered[[0, -1]], losses,
+            np.stack([values_of, low_end]), 1.0 - np.stack([others, high_end])[:, ::-1],
+        )  # fmt: skip
 
     def __call__(self, scores: Values) -> Prediction:
         """Values and intervals of (n,) scores before calibration; NaN scores are unknown.
 
         The bounds of a bin are moved to the value by the ratio of odds, so that a value above its bin's mean has a
-        higher interval. Beyond what was held out, the interval is open to that side.
+        higher interval; near 0 and 1 they reach at least as far as the outermost rows themselves can say. Beyond what
+        was held out, the interval is open to that side.
         """
         value = np.where(np.isfinite(scores), self.map(np.nan_to_num(scores, nan=0.5)), np.nan)
         if not len(self.starts):
@@ -82,7 +93,9 @@ class Calibration:
         shift = logit(np.clip(value, EDGE, 1 - EDGE)) - logit(self.means[at])
         with np.errstate(divide="ignore"):
             low, high = expit(logit(self.lows[at]) + shift), expit(logit(self.highs[at]) + shift)
-        low, high = np.fmin(low, value), np.fmax(high, value)
+        at_least = np.append(self.least_high[1], 0.0)[np.searchsorted(self.least_high[0], value)]
+        at_most = np.append(1.0, self.most_low[1])[np.searchsorted(self.most_low[0], value, side="right")]
+        low, high = np.fmin(np.fmin(low, at_most), value), np.fmax(np.fmax(high, at_least), value)
         low = np.where(value < self.span[0], 0.0, low)
         high = np.where(value > self.span[1], 1.0, high)
         gone = np.isnan(value)
@@ -97,7 +110,7 @@ class Calibration:
         return {
             "calibration": np.frombuffer(orjson.dumps(about), np.uint8), "map": self.map.numbers,
             "starts": self.starts, "means": self.means, "lows": self.lows, "highs": self.highs, "span": self.span,
-            "shift": self.shift.state(),
+            "least_high": self.least_high, "most_low": self.most_low, "shift": self.shift.state(),
         }  # fmt: skip
 
     @classmethod
@@ -105,7 +118,8 @@ class Calibration:
         about = orjson.loads(state["calibration"].tobytes())
         return cls(
             Map(about["method"], state["map"]), state["starts"], state["means"], state["lows"], state["highs"],
-            state["span"], about["losses"], Shift.restore(state["shift"]) if "shift" in state else UNMOVED,
+            state["span"], about["losses"], state.get("least_high", NO_END), state.get("most_low", NO_END),
+            Shift.restore(state["shift"]) if "shift" in state else UNMOVED,
         )  # fmt: skip
 
 
@@ -148,10 +162,27 @@ def clopper_pearson(events: Values, rows: Values, *, level: float = LEVEL) -> tu
     return low, high
 
 
+def _ended(values: Values, happened: Values) -> tuple[Values, Values]:
+    """Rising values (k,) of the first bin, and a bound (k,) of the rate up to each: Clopper and Pearson's of all rows up
+    to it (of so many at least as a bin has), or of more rows where that is less. A curve that was fitted to all rows may
+    say next to nothing there; a hundred rows without an event say no more than 3.6 %."""
+    least, many = _least_rows(len(values)), np.cumsum(happened)
+    first = np.append(_cuts(values)[1:], len(values))[0]
+    last = np.unique(np.linspace(0, first - 1, MOST_KNOTS).astype(np.int64))
+    rows = np.minimum(np.maximum(last + 1, least), len(values))
+    high = clopper_pearson(many[rows - 1], rows.astype(np.float64))[1]
+    return values[last], np.minimum.accumulate(high[::-1])[::-1]
+
+
+def _least_rows(n: int) -> int:
+    """Of a bin."""
+    return max(BIN_ROWS, n // MOST_BINS)
+
+
 def _cuts(values: Values) -> npt.NDArray[np.int64]:
     """Where bins of rising values start: each has rows, expected events and expected others enough for bounds that
     say something. Labels have no part in it."""
-    least_rows = max(BIN_ROWS, len(values) // MOST_BINS)
+    least_rows = _least_rows(len(values))
     starts = [len(values)]
     rows = events = 0.0
     fresh = np.append(True, np.diff(values) > 0)  # equal values stay together
