@@ -122,6 +122,7 @@ def test_little_data_means_simple_methods(customers, expected):
 @pytest.mark.parametrize(("low", "taken"), [(-0.001, False), (0.001, True)])
 def test_fusion_is_taken_only_for_more_than_chance(monkeypatch, low, taken):
     train, task = tastes(chance=0.4)
+    real_value = choosing.Judge.value
     real, fusing = choosing.paired_difference, derive_seed(1, "fusion") % 2**32
 
     def measured(ours, theirs, *, seed):
@@ -129,7 +130,12 @@ def test_fusion_is_taken_only_for_more_than_chance(monkeypatch, low, taken):
 
     monkeypatch.setattr(choosing, "paired_difference", measured)
     # There is a fusion, and it looks better than anything alone; only the interval of its gain differs.
-    monkeypatch.setattr(choosing, "learn", lambda pool: np.full(pool.parts.shape[2], 1 / pool.parts.shape[2]))
+    monkeypatch.setattr(choosing, "learn", lambda pool: np.array([0.1, 0.8, 0.1, 0.0]))
+    monkeypatch.setattr(
+        choosing.Judge,
+        "value",
+        lambda judge, model: float(isinstance(model, Fusion)) or real_value(judge, model),
+    )
     monkeypatch.setattr(choosing, "cross_fitted", lambda pool, rng: np.ones(len(pool.products)))
     found = select(train, task, candidates=[POPULAR, KNN, USER_KNN, FUSION], budget_s=2, seed=1)
     assert found.choices[0].name == FUSION
@@ -246,6 +252,43 @@ def test_the_pool_knows_how_rare_a_product_is():
     whole = Fusion(FusionConfig(members=members, rarity=0.3))
     whole.take(models, train)
     np.testing.assert_allclose(np.mean(p.each(weights)), judge.value(whole), atol=0.01)
+
+
+def test_a_fusion_that_the_whole_catalogue_refutes_is_not_taken(monkeypatch):
+    """Its pools may say that it is perfect; asked among all products it must beat its best member."""
+    train, task = tastes(chance=0.4)
+    monkeypatch.setattr(choosing, "learn", lambda pool: np.array([0.5, 0.5, 50.0]))
+    monkeypatch.setattr(choosing, "cross_fitted", lambda pool, rng: np.ones(len(pool.products)))
+    found = select(train, task, candidates=[POPULAR, KNN, FUSION], budget_s=2, seed=1)
+    assert FUSION not in {choice.name for choice in found.choices}
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_what_a_pool_says_holds_among_many_rare_products(masked):
+    """A thousand products that one shopper each has bought must not enter everybody's list for being rare."""
+    train, task = tastes(chance=0.3)
+    behaviour, rare = train.interactions, 1_000
+    lonely = np.arange(rare)
+    whole = Dataset.of(
+        np.concatenate([behaviour.customers, lonely % train.n_customers]),
+        np.concatenate([behaviour.products, train.n_products + lonely]),
+        n_customers=train.n_customers, n_products=train.n_products + rare,
+    )  # fmt: skip
+    asked = whole.histories(task.histories.customers)
+    wide = sparse.csr_matrix((len(task), rare), dtype=task.relevant.dtype)
+    seen = whole.interactions.matrix[task.histories.customers] if masked else None
+    many = Task(asked, sparse.hstack([task.relevant, wide], format="csr"), seen, task.k)
+    models = list(
+        select(whole, many, candidates=[POPULAR, KNN], budget_s=2, seed=1).refit(whole, seed=1).values()
+    )
+    judge = Judge(many, most=200, rng=np.random.default_rng(0))
+    p = Pool.of(models, judge, popularity=whole.interactions.popularity)
+    weights = np.array([0.6, 0.4, 0.8])
+    fusion = Fusion(
+        FusionConfig(members=(Member(use=KNN, weight=0.6), Member(use=KNN, weight=0.4)), rarity=0.8)
+    )
+    fusion.take(models, whole)
+    np.testing.assert_allclose(np.nanmean(p.each(weights)), judge.value(fusion), atol=0.01)
 
 
 def test_what_is_left_out_leaves_its_time_to_the_others(monkeypatch):

@@ -34,6 +34,32 @@ def test_the_weighted_sum():
     np.testing.assert_allclose(model.scores(histories), expected, rtol=1e-5, atol=1e-6)
 
 
+def inside(model, history):
+    """(n,) products that a member puts among its 60 best, of all or of what the shopper has not had; of ties that
+    would be more than 120, none."""
+    found = np.zeros(history.n_products, bool)
+    had = np.isin(np.arange(history.n_products), history.products)
+    for member in model.members:
+        scores = standardise(member.scores(history), 10)[0]
+        for among in (scores > -3, (scores > -3) & ~had):
+            rest = np.sort(scores[among])[::-1]
+            border = rest[59] if len(rest) > 60 else -3
+            chosen = among & (scores >= border)
+            found |= chosen if chosen.sum() <= 120 else among & (scores > border)
+    return found
+
+
+def test_being_rare_alone_lifts_nothing():
+    data = shop(1)
+    model = Fusion(CONFIG.model_copy(update={"rarity": 50.0}))
+    model.train(data, rng=np.random.default_rng(0))
+    for customer in range(20):
+        request = Request(data.histories([customer]))
+        best = inside(model, request.history)
+        if best.sum() >= 5:
+            assert best[model(request, 5).products].all()
+
+
 def test_rarity_takes_from_a_product_what_its_customers_are():
     data = shop(1)
     plain, rare = Fusion(CONFIG), Fusion(CONFIG.model_copy(update={"rarity": 0.25}))
@@ -43,6 +69,8 @@ def test_rarity_takes_from_a_product_what_its_customers_are():
     told = plain.scores(histories)
     less = 0.25 * np.log(1 + np.array([len(set(data.interactions.customers[data.interactions.products == j]))
                                        for j in range(data.n_products)]))  # fmt: skip
+    best = [inside(plain, histories.part(row, row + 1)) for row in range(20)]
+    less = np.where(best, less, less.max())
     np.testing.assert_allclose(rare.scores(histories), told - less, rtol=1e-5, atol=1e-5)
     again = Fusion(rare.config)
     again.restore(rare.state())

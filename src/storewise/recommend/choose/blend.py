@@ -15,7 +15,7 @@ from storewise.metrics import ranking
 from storewise.recommend.choose.judge import CELLS, Judge
 from storewise.recommend.choose.task import Task
 from storewise.recommend.retrieve.base import Retriever
-from storewise.recommend.retrieve.fusion import FLOOR, commonness, standardise
+from storewise.recommend.retrieve.fusion import EACH, FLOOR, commonness, standardise
 
 STEPS = (0.0, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5)
 LEAST_GAIN = 0.002
@@ -45,7 +45,7 @@ class Pool:
         *,
         popularity: npt.NDArray[np.int64] | None = None,
         depth: int = 200,
-        each: int = 60,
+        each: int = EACH,
     ) -> Pool:
         """``each``: products that a member gives to a shopper's pool. ``popularity`` (n_products,) makes rarity one
         more part."""

@@ -148,6 +148,8 @@ def fuse(
     config = FusionConfig(members=parts, rarity=round(float(weights[-1]), 4))
     model = Fusion(config)
     model.take([shop.trained[part.use] for part in parts], shop.dataset)
+    if shop.judge.value(model) <= best.validation:
+        return None, None  # learned from the pools alone: what they do not show must not be served
     shop.trained[FUSION] = model
     return Choice(FUSION, config, float(np.nanmean(each)), 1, time.perf_counter() - started), gain
 

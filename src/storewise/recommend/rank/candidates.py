@@ -14,7 +14,7 @@ from storewise.data.interactions import Histories
 from storewise.metrics.ranking import kth_largest
 from storewise.recommend.request import ItemList
 from storewise.recommend.retrieve.base import Retriever
-from storewise.recommend.retrieve.fusion import FLOOR, Fusion, scale_of
+from storewise.recommend.retrieve.fusion import FLOOR, Fusion, raised, scale_of
 
 Index = npt.NDArray[np.int64]
 FUSED = "fused"
@@ -71,14 +71,14 @@ class Sources:
     """The retrievers that candidates come from. ``fused``, a source of its own, is the order that would be shown
     without a ranker: the weighted sum of standardised scores, as :class:`Fusion` has it.
 
-    ``depth``: candidates that each source gives; ``scale``: :class:`Fusion`'s ``depth`` of standardising; ``common``
-    (n_products,) or 0: what it takes from a product for being common.
+    ``depth``: candidates that each source gives; ``scale``: :class:`Fusion`'s ``depth`` of standardising; ``fusion``:
+    what serves, where it takes from products for being common.
     """
 
     members: tuple[Source, ...]
     depth: int = 150
     scale: int = 200
-    common: npt.NDArray[np.float32] | np.float32 = field(default=np.float32(0.0))
+    fusion: Fusion | None = None
 
     @classmethod
     def of(
@@ -89,12 +89,12 @@ class Sources:
         if isinstance(served, Fusion):
             parts = zip(served.config.members, served.members, strict=True)
             members = [Source(part.use, member, part.weight) for part, member in parts]
-            scale, common = served.config.depth, served.common()
+            scale, fusion = served.config.depth, served if served.rarity else None
         else:
-            members, scale, common = [Source(name, served, 1.0)], 200, np.float32(0.0)
+            members, scale, fusion = [Source(name, served, 1.0)], 200, None
         there = {one.name for one in members}
         members += [Source(other, found, 0.0) for other, found in more.items() if other not in there]
-        return cls(tuple(members), depth, scale, common)
+        return cls(tuple(members), depth, scale, fusion)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -104,7 +104,7 @@ class Sources:
     def one(self, history: Histories, eligible: npt.NDArray[np.bool_] | None = None) -> Candidates:
         """The candidates of one shopper, among eligible products."""
         found = [member.retriever.finite(history) for member in self.members]
-        return _together([self._union(found, history.n_products, eligible)], self.names)
+        return _together([self._union(found, history, eligible)], self.names)
 
     def many(
         self,
@@ -119,16 +119,18 @@ class Sources:
             for told in scores:
                 products = np.flatnonzero(told[row] > -np.inf).astype(np.int32)
                 found.append((products, told[row, products]))
-            made.append(self._union(found, histories.n_products, None if seen is None else ~seen[row]))
+            one = histories.part(row, row + 1)
+            made.append(self._union(found, one, None if seen is None else ~seen[row]))
         return _together(made, self.names)
 
     def _union(
-        self, found: list[tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]], n: int,
+        self, found: list[tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]], history: Histories,
         eligible: npt.NDArray[np.bool_] | None,
     ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32], npt.NDArray[np.float32]]:  # fmt: skip
         """Products rising, scores and ranks of each source, the fused one first."""
+        n = history.n_products
         table = np.full((len(found) + 1, n), np.nan, np.float32)
-        fused, known = np.zeros(n, np.float32), np.zeros(n, bool)
+        fused, known, high = np.zeros(n, np.float32), np.zeros(n, bool), np.zeros(n, bool)
         for place, (member, (products, scores)) in enumerate(zip(self.members, found, strict=True), start=1):
             table[place, products] = scores
             if member.weight:
@@ -136,7 +138,10 @@ class Sources:
                 above = np.maximum((scores - mean) / spread - np.float32(FLOOR), 0)
                 fused[products] += np.float32(member.weight) * above
                 known[products] = True
-        table[0, known] = (fused - self.common)[known]
+                if self.fusion is not None:
+                    high[raised(products, above, history.products)] = True
+        lost = np.float32(0.0) if self.fusion is None else self.fusion.loss(high)
+        table[0, known] = (fused - lost)[known]
         if eligible is not None:
             table[:, ~eligible] = np.nan
         ranks = np.full(table.shape, np.nan, np.float32)

@@ -22,6 +22,8 @@ from storewise.recommend.retrieve.base import Retriever, top_n
 
 FLOOR = -3.0
 """What a member says, in standard deviations, of a product that it does not know or rates lower still."""
+EACH = 60
+"""A member's best products, of all and of those the shopper has not had, that ``rarity`` speaks of."""
 
 
 _Lift = tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]
@@ -37,7 +39,8 @@ class Member(Config):
 
 class FusionConfig(Config):
     """``depth``: a member's scale is the mean and standard deviation of its so many best scores. ``rarity``: the
-    sum falls by so many (weighted) standard deviations for each unit of ln(1 + customers of the product)."""
+    sum falls by so many (weighted) standard deviations for each unit of ln(1 + customers of the product); for a
+    product that is among no member's best, as if it were the commonest: being rare alone lifts nothing."""
 
     members: tuple[Member, ...] = (
         Member(use="retrieve.item_knn.v1", weight=0.9),
@@ -95,12 +98,19 @@ class Fusion(Retriever[FusionConfig]):
 
     def scores(self, histories: Histories) -> npt.NDArray[np.float32]:
         self.require(bool(self.members))
-        total = np.zeros((len(histories), histories.n_products), np.float32) - self.common()
-        known = np.zeros(total.shape, np.bool_)
+        total = np.zeros((len(histories), histories.n_products), np.float32)
+        known, best = np.zeros(total.shape, np.bool_), np.zeros(total.shape, np.bool_)
         for part, member in zip(self.config.members, self.members, strict=True):
             found = member.scores(histories)
             known |= found > -np.inf
-            total += np.float32(part.weight) * standardise(found, self.config.depth)
+            scaled = standardise(found, self.config.depth)
+            total += np.float32(part.weight) * scaled
+            if self.rarity:
+                every = np.arange(histories.n_products, dtype=np.int32)
+                for row, one in enumerate(scaled):
+                    had = histories.products[histories.indptr[row] : histories.indptr[row + 1]]
+                    best[row, raised(every, one - np.float32(FLOOR), had)] = True
+        total -= self.loss(best)
         total[~known] = -np.inf
         return total
 
@@ -120,7 +130,7 @@ class Fusion(Retriever[FusionConfig]):
         """Known products, rising, their scores, and what each member adds above the floor."""
         self.require(bool(self.members))
         total = np.zeros(one.n_products, np.float32)
-        known = np.zeros(one.n_products, np.bool_)
+        known, best = np.zeros(one.n_products, np.bool_), np.zeros(one.n_products, np.bool_)
         lifts = []
         for part, member in zip(self.config.members, self.members, strict=True):
             products, scores = member.finite(one)
@@ -129,16 +139,24 @@ class Fusion(Retriever[FusionConfig]):
             total[products] += above
             known[products] = True
             lifts.append((products, above))
+            if self.rarity:
+                best[raised(products, above, one.products)] = True
         found = np.flatnonzero(known).astype(np.int32)
         base = np.float32(FLOOR * sum(part.weight for part in self.config.members))
-        return found, (total + base - self.common())[found], lifts
+        return found, (total + base - self.loss(best))[found], lifts
 
-    def common(self) -> npt.NDArray[np.float32] | np.float32:
-        """(n_products,): what each product loses for being common; one 0 without ``rarity``."""
+    @property
+    def rarity(self) -> bool:
+        """Whether products lose anything for being common."""
+        return self._popularity is not None
+
+    def loss(self, best: npt.NDArray[np.bool_]) -> npt.NDArray[np.float32] | np.float32:
+        """(…, n_products): what products lose for being common; ``best`` (…, n_products): those that are among a
+        member's best. One 0 without ``rarity``."""
         if self._popularity is None:
             return np.float32(0.0)
-        found: npt.NDArray[np.float32] = commonness(self._popularity) * np.float32(self.config.rarity)
-        return found
+        common = commonness(self._popularity) * np.float32(self.config.rarity)
+        return np.where(best, common, common.max(initial=0.0))
 
     def _told(
         self, request: Request, products: npt.NDArray[np.int32], lifts: Sequence[_Lift]
@@ -162,6 +180,35 @@ class Fusion(Retriever[FusionConfig]):
             assert isinstance(member, Retriever)
             members.append(member)
         return members
+
+
+def raised(
+    products: npt.NDArray[np.int32], above: npt.NDArray[np.float32], had: npt.NDArray[np.int32]
+) -> npt.NDArray[np.int32]:
+    """Those of a member's ``products`` (k,) that are among its best, by what it adds ``above`` the floor (k,);
+    ``had``: the shopper's history."""
+    told = np.flatnonzero(above > 0)
+    return products[told[among_best(above[told], np.isin(products[told], had))]]
+
+
+def among_best(scores: npt.NDArray[np.float32], had: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """(k,): which scores (k,) are among the ``EACH`` best of all, or of those not ``had`` (k,).
+
+    >>> among_best(np.arange(200, dtype=np.float32), np.arange(200) >= 150).nonzero()[0][[0, -1]].tolist()
+    [90, 199]
+    """
+    found = _highest(scores)
+    found[~had] |= _highest(scores[~had])
+    return found
+
+
+def _highest(scores: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
+    if len(scores) <= EACH:
+        return np.ones(len(scores), np.bool_)
+    border = kth_largest(scores, EACH)
+    found: npt.NDArray[np.bool_] = scores >= border
+    # Where the border is a value that half the catalogue has, none of those is among the best.
+    return found if np.count_nonzero(found) <= 2 * EACH else scores > border
 
 
 def commonness(popularity: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
