@@ -32,7 +32,7 @@ from storewise.recommend.choose.tune import Choice, Workshop, tune
 from storewise.recommend.retrieve import COMPONENTS
 from storewise.recommend.retrieve.fusion import FLOOR, Fusion, FusionConfig, Member, standardise
 from storewise.recommend.retrieve.item_knn import ItemKnnConfig
-from storewise.recommend.retrieve.popular import PopularConfig
+from storewise.recommend.retrieve.popular import Popular, PopularConfig
 
 DAY = 86_400.0
 
@@ -263,32 +263,37 @@ def test_a_fusion_that_the_whole_catalogue_refutes_is_not_taken(monkeypatch):
     assert FUSION not in {choice.name for choice in found.choices}
 
 
+class Given(Popular):
+    """Scores as they were given, (n_customers, n_products)."""
+
+    given: np.ndarray
+
+    def scores(self, histories):
+        return self.given[histories.customers]
+
+
 @pytest.mark.parametrize("masked", [False, True])
 def test_what_a_pool_says_holds_among_many_rare_products(masked):
-    """A thousand products that one shopper each has bought must not enter everybody's list for being rare."""
-    train, task = tastes(chance=0.3)
-    behaviour, rare = train.interactions, 1_000
-    lonely = np.arange(rare)
-    whole = Dataset.of(
-        np.concatenate([behaviour.customers, lonely % train.n_customers]),
-        np.concatenate([behaviour.products, train.n_products + lonely]),
-        n_customers=train.n_customers, n_products=train.n_products + rare,
-    )  # fmt: skip
-    asked = whole.histories(task.histories.customers)
-    wide = sparse.csr_matrix((len(task), rare), dtype=task.relevant.dtype)
-    seen = whole.interactions.matrix[task.histories.customers] if masked else None
-    many = Task(asked, sparse.hstack([task.relevant, wide], format="csr"), seen, task.k)
-    models = list(
-        select(whole, many, candidates=[POPULAR, KNN], budget_s=2, seed=1).refit(whole, seed=1).values()
-    )
-    judge = Judge(many, most=200, rng=np.random.default_rng(0))
-    p = Pool.of(models, judge, popularity=whole.interactions.popularity)
-    weights = np.array([0.6, 0.4, 0.8])
-    fusion = Fusion(
-        FusionConfig(members=(Member(use=KNN, weight=0.6), Member(use=KNN, weight=0.4)), rarity=0.8)
-    )
-    fusion.take(models, whole)
-    np.testing.assert_allclose(np.nanmean(p.each(weights)), judge.value(fusion), atol=0.01)
+    """A thousand products that nobody chose must not enter everybody's list for being rare: the weights, learned from
+    the members' best, would never see it."""
+    rng = np.random.default_rng(0)
+    n, m, common = 200, 1_100, 100
+    chosen = rng.random((n, m)) < np.where(np.arange(m) < common, 0.5, 0.0)
+    customers, products = np.nonzero(chosen)
+    train = Dataset.of(customers, products, n_customers=n, n_products=m)
+    model = Given()
+    model.given = (rng.normal(size=(n, m)) + np.where(np.arange(m) < common, 10.0, 0.0)).astype(np.float32)
+    wanted = np.zeros((n, m))
+    open_ = np.where(chosen & masked, -np.inf, model.given)
+    wanted[np.arange(n), open_.argmax(axis=1)] = 1.0
+    seen = train.interactions.matrix if masked else None
+    task = Task(train.histories(np.arange(n)), sparse.csr_matrix(wanted), seen, 10)
+    judge = Judge(task, most=n, rng=np.random.default_rng(0))
+    p = Pool.of([model], judge, popularity=train.interactions.popularity)
+    fusion = Fusion(FusionConfig(members=(Member(use=POPULAR, weight=1.0),), rarity=1.5))
+    fusion.take([model], train)
+    assert np.mean(p.each(np.array([1.0, 1.5]))) > 0.1
+    np.testing.assert_allclose(np.mean(p.each(np.array([1.0, 1.5]))), judge.value(fusion), atol=1e-9)
 
 
 def test_what_is_left_out_leaves_its_time_to_the_others(monkeypatch):
@@ -312,7 +317,7 @@ def test_the_pool_ranks_like_the_whole_catalogue():
     found = select(train, task, candidates=[POPULAR, KNN], budget_s=2, seed=1)
     models = list(found.refit(train, seed=1).values())
     judge = Judge(task, most=200, rng=np.random.default_rng(0))
-    p = Pool.of(models, judge, each=60)
+    p = Pool.of(models, judge)
     for place, model in enumerate(models):
         one = np.eye(len(models))[place]
         np.testing.assert_allclose(p.each(one).mean(), judge.value(model), atol=0.01)

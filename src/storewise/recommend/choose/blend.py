@@ -11,11 +11,12 @@ import numpy as np
 import numpy.typing as npt
 from scipy import optimize
 
+from storewise.data.interactions import Histories
 from storewise.metrics import ranking
 from storewise.recommend.choose.judge import CELLS, Judge
 from storewise.recommend.choose.task import Task
 from storewise.recommend.retrieve.base import Retriever
-from storewise.recommend.retrieve.fusion import EACH, FLOOR, commonness, standardise
+from storewise.recommend.retrieve.fusion import FLOOR, commonness, raised, standardise
 
 STEPS = (0.0, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5)
 LEAST_GAIN = 0.002
@@ -45,16 +46,15 @@ class Pool:
         *,
         popularity: npt.NDArray[np.int64] | None = None,
         depth: int = 200,
-        each: int = EACH,
     ) -> Pool:
-        """``each``: products that a member gives to a shopper's pool. ``popularity`` (n_products,) makes rarity one
-        more part."""
+        """A member gives its best products, as a fusion counts them. ``popularity`` (n_products,) makes rarity one more
+        part."""
         task, start, made = judge.task, 0, []
         n = task.histories.n_products
         size = max(1, CELLS // max(n * (len(members) + 1), 1))
         for histories in task.histories.batches(size):
             told = [standardise(member.scores(histories), depth) for member in members]
-            made += _pooled(told, task, start, min(each, n))
+            made += _pooled(told, histories, task, start)
             start += len(histories)
         width = max((len(products) for products, _ in made), default=0)
         products = np.full((len(made), width), -1, np.int32)
@@ -189,25 +189,16 @@ def cross_fitted(pool: Pool, rng: np.random.Generator) -> npt.NDArray[np.float64
 
 
 def _pooled(
-    told: list[npt.NDArray[np.float32]], task: Task, start: int, each: int
-) -> list[tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]]:
+    told: list[npt.NDArray[np.float32]], histories: Histories, task: Task, start: int
+) -> list[tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]]:
     """(products (c,), parts (c, m)) of each shopper, without seen products."""
-    pools = []
-    for row in range(len(told[0])):
-        open_ = np.ones(told[0].shape[1], np.bool_)
-        if task.seen is not None:
-            open_[task.seen.indices[task.seen.indptr[start + row] : task.seen.indptr[start + row + 1]]] = (
-                False
-            )
-        best = [_best(part[row], open_, each) for part in told]
+    pools, every = [], np.arange(histories.n_products, dtype=np.int32)
+    for row in range(len(histories)):
+        had = histories.products[histories.indptr[row] : histories.indptr[row + 1]]
+        best = [raised(every, part[row] - np.float32(FLOOR), had) for part in told]
         products = np.unique(np.concatenate(best))
+        if task.seen is not None:
+            seen = task.seen.indices[task.seen.indptr[start + row] : task.seen.indptr[start + row + 1]]
+            products = products[~np.isin(products, seen)]
         pools.append((products, np.stack([part[row, products] for part in told], axis=1)))
     return pools
-
-
-def _best(scores: npt.NDArray[np.float32], open_: npt.NDArray[np.bool_], most: int) -> npt.NDArray[np.int64]:
-    """The best products above the floor; ties at the border are left to chance."""
-    found = np.flatnonzero((scores > FLOOR) & open_)
-    if len(found) > most:
-        found = found[np.argpartition(scores[found], len(found) - most)[-most:]]
-    return found

@@ -203,11 +203,12 @@ def among_best(scores: npt.NDArray[np.float32], had: npt.NDArray[np.bool_]) -> n
 
 
 def _highest(scores: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
+    """Of ties at the border all, or none where that would be twice as many: a value that half the catalogue has is not
+    among the best."""
     if len(scores) <= EACH:
         return np.ones(len(scores), np.bool_)
     border = kth_largest(scores, EACH)
     found: npt.NDArray[np.bool_] = scores >= border
-    # Where the border is a value that half the catalogue has, none of those is among the best.
     return found if np.count_nonzero(found) <= 2 * EACH else scores > border
 
 
