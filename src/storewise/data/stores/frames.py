@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 
 import polars as pl
@@ -74,9 +75,15 @@ def _plain(column: Column, value: Any) -> Any:
 
 
 def _known(value: str, kind: pl.Enum) -> str:
-    if value not in kind.categories:
+    if value not in _categories(kind):
         raise ValueError(value)
     return value
+
+
+@cache
+def _categories(kind: pl.Enum) -> frozenset[str]:
+    """Looking into a column of them takes milliseconds, longer than all else of storing an event."""
+    return frozenset(kind.categories)
 
 
 def to_frame(rows: Sequence[Sequence[Any]], table: Table) -> pl.DataFrame:

@@ -188,7 +188,9 @@ def raised(
     """Those of a member's ``products`` (k,) that are among its best, by what it adds ``above`` the floor (k,);
     ``had``: the shopper's history."""
     told = np.flatnonzero(above > 0)
-    return products[told[among_best(above[told], np.isin(products[told], had))]]
+    mine = np.zeros(int(max(products.max(initial=-1), had.max(initial=-1))) + 1, np.bool_)
+    mine[had] = True
+    return products[told[among_best(above[told], mine[products[told]])]]
 
 
 def among_best(scores: npt.NDArray[np.float32], had: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
