@@ -125,6 +125,9 @@ def test_rare_ends_say_no_more_than_their_rows(monkeypatch, turned):
     value, reach = (1 - found.value[0], 1 - found.low[0]) if turned else (found.value[0], found.high[0])
     assert value < 1e-4
     assert 0.015 < reach < 0.025  # 1 - 0.025 ** (1 / 180) = 0.020
+    bounds = told.most_low if turned else told.least_high
+    outermost = told.map(scores).max() if turned else told.map(scores).min()
+    assert outermost == bounds[0, -1 if turned else 0]  # the very value, so that it finds its own bound
     middle = told(np.array([0.5]))
     assert middle.high[0] - middle.low[0] < 0.2
 

@@ -71,11 +71,12 @@ class Calibration:
         k = np.add.reduceat(happened, starts)
         lows, highs = clopper_pearson(k, n)
         means = np.clip(np.add.reduceat(ordered, starts) / n, EDGE, 1 - EDGE)
-        values_of, low_end = _ended(ordered, happened)
-        others, high_end = _ended(1.0 - ordered[::-1], 1.0 - happened[::-1])
+        first, low_end = _ended(ordered, happened)
+        last, high_end = _ended(1.0 - ordered[::-1], 1.0 - happened[::-1])
         return cls(
             chosen, ordered[starts], means, lows, highs, ordered[[0, -1]], losses,
-            np.stack([values_of, low_end]), 1.0 - np.stack([others, high_end])[:, ::-1],
+            np.stack([ordered[first], low_end]),
+            np.stack([ordered[::-1][last], 1.0 - high_end])[:, ::-1],
         )  # fmt: skip
 
     def __call__(self, scores: Values) -> Prediction:
@@ -162,16 +163,19 @@ def clopper_pearson(events: Values, rows: Values, *, level: float = LEVEL) -> tu
     return low, high
 
 
-def _ended(values: Values, happened: Values) -> tuple[Values, Values]:
-    """Rising values (k,) of the first bin, and a bound (k,) of the rate up to each: Clopper and Pearson's of all rows up
-    to it (of so many at least as a bin has), or of more rows where that is less. A curve that was fitted to all rows may
-    say next to nothing there; a hundred rows without an event say no more than 3.6 %."""
+def _ended(values: Values, happened: Values) -> tuple[npt.NDArray[np.int64], Values]:
+    """Places (k,) of rising values in the first bin, and a bound (k,) of the rate up to each: Clopper and Pearson's of all
+    rows up to it (of so many at least as a bin has), or of more rows where that is less. A curve that was fitted to all
+    rows may say next to nothing there; a hundred rows without an event say no more than 3.6 %."""
     least, many = _least_rows(len(values)), np.cumsum(happened)
     first = np.append(_cuts(values)[1:], len(values))[0]
-    last = np.unique(np.linspace(0, first - 1, MOST_KNOTS).astype(np.int64))
+    wanted = np.linspace(0, first - 1, MOST_KNOTS).astype(np.int64)
+    last = np.unique(
+        np.searchsorted(values, values[wanted], side="right") - 1
+    )  # equal values are counted together
     rows = np.minimum(np.maximum(last + 1, least), len(values))
     high = clopper_pearson(many[rows - 1], rows.astype(np.float64))[1]
-    return values[last], np.minimum.accumulate(high[::-1])[::-1]
+    return last, np.minimum.accumulate(high[::-1])[::-1]
 
 
 def _least_rows(n: int) -> int:

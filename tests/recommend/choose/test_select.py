@@ -29,6 +29,7 @@ from storewise.recommend.choose.select import (
 )
 from storewise.recommend.choose.task import Task
 from storewise.recommend.choose.tune import Choice, Workshop, tune
+from storewise.recommend.request import Reason, Request
 from storewise.recommend.retrieve import COMPONENTS
 from storewise.recommend.retrieve.fusion import FLOOR, Fusion, FusionConfig, Member, standardise
 from storewise.recommend.retrieve.item_knn import ItemKnnConfig
@@ -229,7 +230,8 @@ def test_rarity_is_learned_where_members_lean_to_what_is_common():
     parts = np.stack([truth + 0.8 * common, rng.standard_normal(truth.shape), truth * 0 - common], axis=2)
     products = np.tile(np.arange(40, dtype=np.int32), (300, 1))
     histories = Dataset.of([], [], n_customers=300, n_products=40).histories(np.arange(300))
-    p = Pool(parts.astype(np.float32), products, Task(histories, relevant, None, 5), rarity=True)
+    best = np.ones(parts[..., :2].shape, bool)
+    p = Pool(parts.astype(np.float32), products, Task(histories, relevant, None, 5), best, 9.0)
     weights = learn(p)
     assert weights[:2].sum() == pytest.approx(1)
     assert weights[2] / weights[0] == pytest.approx(0.8, abs=0.15)
@@ -271,6 +273,9 @@ class Given(Popular):
     def scores(self, histories):
         return self.given[histories.customers]
 
+    def reasons(self, request, products):
+        return [Reason("popular")] * len(products)
+
 
 @pytest.mark.parametrize("masked", [False, True])
 def test_what_a_pool_says_holds_among_many_rare_products(masked):
@@ -294,6 +299,35 @@ def test_what_a_pool_says_holds_among_many_rare_products(masked):
     fusion.take([model], train)
     assert np.mean(p.each(np.array([1.0, 1.5]))) > 0.1
     np.testing.assert_allclose(np.mean(p.each(np.array([1.0, 1.5]))), judge.value(fusion), atol=1e-9)
+
+
+@pytest.mark.parametrize("weights", [(1.0, 0.0), (0.0, 1.0), (0.5, 0.5)])
+def test_a_member_without_weight_makes_no_product_one_of_the_best(weights):
+    """What only a member that was dropped puts among its best is rare for nothing, in the pool as in the fusion."""
+    rng = np.random.default_rng(1)
+    n, m = 150, 900
+    chance = np.where(np.arange(m) < 150, 0.4, 0.01)
+    customers, products = np.nonzero(rng.random((n, m)) < chance)
+    train = Dataset.of(customers, products, n_customers=n, n_products=m)
+    members = []
+    for _ in range(2):
+        model = Given()
+        model.given = (rng.normal(size=(n, m)) + np.where(rng.random(m) < 0.1, 3.0, 0.0)).astype(np.float32)
+        members.append(model)
+    wanted = np.zeros((n, m))
+    wanted[np.arange(n), (members[0].given + members[1].given).argmax(axis=1)] = 1.0
+    task = Task(train.histories(np.arange(n)), sparse.csr_matrix(wanted), None, 10)
+    judge = Judge(task, most=n, rng=np.random.default_rng(0))
+    p = Pool.of(members, judge, popularity=train.interactions.popularity)
+    parts = tuple(Member(use=POPULAR, weight=weight) for weight in weights)
+    fusion = Fusion(FusionConfig(members=parts, rarity=0.6))
+    fusion.take(members, train)
+    value = judge.value(fusion)
+    assert value > 0.01
+    np.testing.assert_allclose(np.mean(p.each(np.array([*weights, 0.6]))), value, atol=1e-6)
+    request = Request(train.histories([3]))
+    best = np.argsort(-fusion.scores(request.history)[0], kind="stable")[:10]
+    np.testing.assert_array_equal(fusion(request, 10).products, best)
 
 
 def test_what_is_left_out_leaves_its_time_to_the_others(monkeypatch):

@@ -10,6 +10,7 @@ import lightgbm
 import numpy as np
 import pytest
 
+from storewise.recommend.rank import tree_shap
 from storewise.recommend.rank.tree_shap import TreeShap, shapley
 
 
@@ -36,6 +37,7 @@ def test_it_says_what_lightgbm_says(f: int, leaves: int, rate: float, missing: f
     asked = rows(40, f, 1, missing=0.3)
     thresholds = {t for tree in model.dump_model()["tree_info"] for t in _thresholds(tree["tree_structure"])}
     asked[:20, 0] = np.resize(np.array(sorted(thresholds), np.float32), 20)
+    asked[20, 0], asked[21, 0] = -np.inf, np.inf
     expected = np.asarray(model.predict(asked, pred_contrib=True))[:, :-1]
     found = TreeShap(model)(asked)
     assert found == pytest.approx(expected, abs=1e-10)
@@ -50,6 +52,16 @@ def test_paths_of_many_features_have_no_table_and_the_same_answer() -> None:
     assert explained._wide
     asked = rows(20, 14, 3, missing=0.2)
     assert explained(asked) == pytest.approx(np.asarray(model.predict(asked, pred_contrib=True))[:, :-1])
+
+
+def test_tables_that_would_be_too_large_are_not_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    x = rows(2_000, 6, 5, missing=0.1)
+    model = boosted(x, np.nan_to_num(x).sum(axis=1), num_leaves=31)
+    whole = TreeShap(model)
+    monkeypatch.setattr(tree_shap, "MOST_ANSWERS", 500)
+    part = TreeShap(model)
+    assert len(part._tabled._table) <= 500 < len(whole._tabled._table)
+    assert part(x[:9]) == pytest.approx(whole(x[:9]))
 
 
 def test_it_is_the_shapley_value_by_definition() -> None:

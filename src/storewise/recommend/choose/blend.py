@@ -30,13 +30,15 @@ SMALL = 1e-3
 class Pool:
     """Each member's best products of each shopper, together: ``parts`` (b, c, m) standardised scores,
     ``products`` (b, c) with -1 where a shopper's pool is smaller. A list of a weighted sum is worked out
-    from the pool alone. The last of ``parts`` is how rare a product is where ``rarity`` is set: no member, but
-    weighed with them."""
+    from the pool alone. The last of ``parts`` is how rare a product is where there is ``best`` (b, c, m), whose
+    products are: no member, but weighed with them. A product that is the best of none that has a weight counts as the
+    ``commonest``."""
 
     parts: npt.NDArray[np.float32]
     products: npt.NDArray[np.int32]
     task: Task
-    rarity: bool = False
+    best: npt.NDArray[np.bool_] | None = None
+    commonest: float = 0.0
 
     @classmethod
     def of(
@@ -56,19 +58,26 @@ class Pool:
             told = [standardise(member.scores(histories), depth) for member in members]
             made += _pooled(told, histories, task, start)
             start += len(histories)
-        width = max((len(products) for products, _ in made), default=0)
+        width = max((len(products) for products, *_ in made), default=0)
         products = np.full((len(made), width), -1, np.int32)
         parts = np.full((len(made), width, len(members)), FLOOR, np.float32)
-        for row, (found, scores) in enumerate(made):
-            products[row, : len(found)], parts[row, : len(found)] = found, scores
-        if popularity is not None:
-            rare = -commonness(popularity)[np.maximum(products, 0)]
-            parts = np.concatenate([parts, rare[:, :, None]], axis=2)
-        return cls(parts, products, task, popularity is not None)
+        best = np.zeros(parts.shape, np.bool_)
+        for row, (found, scores, mine) in enumerate(made):
+            products[row, : len(found)], parts[row, : len(found)], best[row, : len(found)] = (
+                found,
+                scores,
+                mine,
+            )
+        if popularity is None:
+            return cls(parts, products, task)
+        common = commonness(popularity)
+        rare = -common[np.maximum(products, 0)]
+        parts = np.concatenate([parts, rare[:, :, None]], axis=2)
+        return cls(parts, products, task, best, float(common.max(initial=0.0)))
 
     @property
     def members(self) -> int:
-        return int(self.parts.shape[2]) - self.rarity
+        return int(self.parts.shape[2]) - (self.best is not None)
 
     @cached_property
     def wanted(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
@@ -83,6 +92,13 @@ class Pool:
     def each(self, weights: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """(b,): the task's metric of each shopper for the weighted sum, ties broken against it."""
         scores = self.parts @ weights.astype(np.float32)
+        if self.best is not None and weights[-1]:
+            # As :meth:`Fusion.loss` has it: rarity speaks of the best products of those members that serve.
+            served = weights[: self.members] > 0
+            if not served.all():
+                outside = ~self.best[:, :, served].any(axis=2)
+                lost = np.float32(weights[-1]) * (-np.float32(self.commonest) - self.parts[:, :, -1])
+                scores += np.where(outside, lost, np.float32(0.0))
         scores[self.products < 0] = -np.inf
         rows, columns = self.wanted
         rank = (scores[rows] >= scores[rows, columns][:, None]).sum(axis=1) - 1
@@ -97,7 +113,8 @@ class Pool:
         task = self.task
         seen = None if task.seen is None else task.seen[chosen]
         part = Task(task.histories.take(chosen), task.relevant[chosen], seen, task.k, task.metric)
-        return Pool(self.parts[chosen], self.products[chosen], part, self.rarity)
+        best = None if self.best is None else self.best[chosen]
+        return Pool(self.parts[chosen], self.products[chosen], part, best, self.commonest)
 
 
 def learn(pool: Pool) -> npt.NDArray[np.float64]:
@@ -190,8 +207,8 @@ def cross_fitted(pool: Pool, rng: np.random.Generator) -> npt.NDArray[np.float64
 
 def _pooled(
     told: list[npt.NDArray[np.float32]], histories: Histories, task: Task, start: int
-) -> list[tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]]:
-    """(products (c,), parts (c, m)) of each shopper, without seen products."""
+) -> list[tuple[npt.NDArray[np.int32], npt.NDArray[np.float32], npt.NDArray[np.bool_]]]:
+    """(products (c,), parts (c, m), whose best they are (c, m)) of each shopper, without seen products."""
     pools, every = [], np.arange(histories.n_products, dtype=np.int32)
     for row in range(len(histories)):
         had = histories.products[histories.indptr[row] : histories.indptr[row + 1]]
@@ -200,5 +217,6 @@ def _pooled(
         if task.seen is not None:
             seen = task.seen.indices[task.seen.indptr[start + row] : task.seen.indptr[start + row + 1]]
             products = products[~np.isin(products, seen)]
-        pools.append((products, np.stack([part[row, products] for part in told], axis=1)))
+        mine = np.stack([np.isin(products, one) for one in best], axis=1)
+        pools.append((products, np.stack([part[row, products] for part in told], axis=1), mine))
     return pools

@@ -143,7 +143,7 @@ def fuse(
     parts = tuple(
         Member(use=choice.name, config=choice.config.model_dump(), weight=round(float(weight), 4))
         for choice, weight in zip(choices, weights[: len(choices)], strict=True)
-        if weight > 0
+        if round(float(weight), 4) > 0
     )
     config = FusionConfig(members=parts, rarity=round(float(weights[-1]), 4))
     model = Fusion(config)

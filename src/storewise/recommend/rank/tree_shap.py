@@ -13,8 +13,9 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 Singles = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
-MOST_TABLED = 10
-"""Features on a leaf's path up to which all 2^d answers are kept; of more, each row is worked out."""
+MOST_TABLED, MOST_ANSWERS = 10, 8_000_000
+"""Features on a leaf's path up to which all 2^d answers are kept, and numbers in all tables; of more, each row is worked
+out."""
 
 
 class TreeShap:
@@ -40,11 +41,17 @@ class TreeShap:
         for leaf in chain.from_iterable(_leaves(tree["tree_structure"], {}) for tree in told["tree_info"]):
             by_size.setdefault(len(leaf.tests), []).append(leaf)
         by_size.pop(0, None)  # a tree without a split lifts nothing
-        self._tabled = _Tabled([by_size[size] for size in sorted(by_size) if size <= MOST_TABLED])
-        self._wide = [_Tests.of(by_size[size]) for size in sorted(by_size) if size > MOST_TABLED]
+        sizes = sorted(by_size)
+        numbers = np.cumsum([len(by_size[size]) * size * 2.0**size for size in sizes])
+        small = sum(size <= MOST_TABLED and n <= MOST_ANSWERS for size, n in zip(sizes, numbers, strict=True))
+        self._tabled = _Tabled([by_size[size] for size in sizes[:small]])
+        self._wide = [_Tests.of(by_size[size]) for size in sizes[small:]]
 
     def __call__(self, columns: Singles) -> Floats:
         """(m, f) contributions of the columns (m, f), in units of the trees' score."""
+        columns = np.maximum(
+            columns, np.finfo(np.float32).min
+        )  # -inf is above no border, and must pass the first
         found = np.zeros((len(columns), self._width))
         self._tabled.add(found, columns)
         for tests in self._wide:

@@ -69,6 +69,7 @@ class Fusion(Retriever[FusionConfig]):
         super().__init__(config)
         self.members: list[Retriever[Any]] = []
         self._popularity: npt.NDArray[np.int64] | None = None
+        self._common = np.zeros(0, np.float32)
 
     def train(self, dataset: Dataset, *, rng: np.random.Generator, progress: Progress | None = None) -> None:
         seed = int(rng.integers(2**31))
@@ -80,7 +81,12 @@ class Fusion(Retriever[FusionConfig]):
     def take(self, members: Sequence[Retriever[Any]], dataset: Dataset) -> None:
         """Use members that are trained already, on this data set, in the order of the config."""
         self.members = list(members)
-        self._popularity = dataset.interactions.popularity if self.config.rarity else None
+        self._count(dataset.interactions.popularity if self.config.rarity else None)
+
+    def _count(self, popularity: npt.NDArray[np.int64] | None) -> None:
+        self._popularity = popularity
+        if popularity is not None:
+            self._common = commonness(popularity) * np.float32(self.config.rarity)
 
     def state(self) -> Arrays:
         """The members' arrays, named ``<place>.<name>``, and ``popularity`` where ``rarity`` needs it."""
@@ -90,7 +96,7 @@ class Fusion(Retriever[FusionConfig]):
         return made if self._popularity is None else {**made, "popularity": self._popularity}
 
     def restore(self, state: Arrays) -> None:
-        self._popularity = state.get("popularity")
+        self._count(state.get("popularity"))
         self.members = self._create()
         for place, member in enumerate(self.members):
             start = f"{place}."
@@ -105,7 +111,7 @@ class Fusion(Retriever[FusionConfig]):
             known |= found > -np.inf
             scaled = standardise(found, self.config.depth)
             total += np.float32(part.weight) * scaled
-            if self.rarity:
+            if self.rarity and part.weight:
                 every = np.arange(histories.n_products, dtype=np.int32)
                 for row, one in enumerate(scaled):
                     had = histories.products[histories.indptr[row] : histories.indptr[row + 1]]
@@ -135,12 +141,13 @@ class Fusion(Retriever[FusionConfig]):
         for part, member in zip(self.config.members, self.members, strict=True):
             products, scores = member.finite(one)
             mean, spread = scale_of(scores, self.config.depth)
-            above = np.float32(part.weight) * np.maximum((scores - mean) / spread - np.float32(FLOOR), 0)
-            total[products] += above
-            known[products] = True
-            lifts.append((products, above))
-            if self.rarity:
+            above = np.maximum((scores - mean) / spread - np.float32(FLOOR), 0)
+            if self.rarity and part.weight:
                 best[raised(products, above, one.products)] = True
+            lift = np.float32(part.weight) * above
+            total[products] += lift
+            known[products] = True
+            lifts.append((products, lift))
         found = np.flatnonzero(known).astype(np.int32)
         base = np.float32(FLOOR * sum(part.weight for part in self.config.members))
         return found, (total + base - self.loss(best))[found], lifts
@@ -155,8 +162,7 @@ class Fusion(Retriever[FusionConfig]):
         member's best. One 0 without ``rarity``."""
         if self._popularity is None:
             return np.float32(0.0)
-        common = commonness(self._popularity) * np.float32(self.config.rarity)
-        return np.where(best, common, common.max(initial=0.0))
+        return np.where(best, self._common, self._common.max(initial=0.0))
 
     def _told(
         self, request: Request, products: npt.NDArray[np.int32], lifts: Sequence[_Lift]
