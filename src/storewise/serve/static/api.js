@@ -155,7 +155,8 @@ export async function evaluation(signal) {
 }
 
 /** The ranker's row: it orders what the chosen retriever found, or is a shadow. What it gains is told by the reason. */
-function rankers({ row: one } = {}) {
+function rankers(ranking) {
+  const one = ranking?.row;
   if (!one) return [];
   return [{ ...one, metrics: Object.fromEntries(Object.entries(one.metrics).filter(([name]) => !name.includes(" "))) }];
 }

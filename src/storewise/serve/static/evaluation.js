@@ -146,7 +146,7 @@ function legend(lower) {
 function tellingRows(rows, metric) {
   const sign = LOWER_IS_BETTER.has(family(metric)) ? 1 : -1;
   const worth = (row) => (row.selected || isPopularity(row) || row.role === "serving" ? -Infinity : sign * (row.metrics[metric]?.value ?? -sign * Infinity));
-  return [...rows].sort((a, b) => worth(a) - worth(b) || 0).slice(0, MODELS_BY_GROUP);
+  return rows.filter((row) => Object.keys(row.groups).length).sort((a, b) => worth(a) - worth(b) || 0).slice(0, MODELS_BY_GROUP);
 }
 
 function groupsOf(rows, metric) {
