@@ -19,6 +19,16 @@ from storewise.data.stores.tables import LIVE_EVENTS, REVISIONS, SEGMENTS
 _FEW = 10_000
 """Up to so many ids are looked up one by one, more are joined."""
 _LIVE = [LIVE_EVENTS.c[column.name] for column in EVENTS.columns]
+# Statements of every write, made once: making one anew costs as much as running it.
+_BUMP = sa.update(REVISIONS).where(REVISIONS.c.name == "events").values(number=REVISIONS.c.number + 1)
+_FIRST = sa.insert(REVISIONS).values(name="events", number=1)
+_CATALOGUE = sa.select(*(SEGMENTS.c[name] for name in Segment.__dataclass_fields__)).order_by(
+    SEGMENTS.c.first_at, SEGMENTS.c.file
+)
+_TAKEN = sa.select(LIVE_EVENTS.c.event_id).where(
+    LIVE_EVENTS.c.event_id.in_(sa.bindparam("ids", expanding=True))
+)
+_INSERT = sa.insert(LIVE_EVENTS)
 
 
 class EventLog:
@@ -35,9 +45,8 @@ class EventLog:
     @staticmethod
     def lock(connection: sa.Connection) -> None:
         """Put writers in line until the transaction ends, and number the change."""
-        bump = sa.update(REVISIONS).where(REVISIONS.c.name == "events")
-        if connection.execute(bump.values(number=REVISIONS.c.number + 1)).rowcount == 0:
-            connection.execute(sa.insert(REVISIONS).values(name="events", number=1))
+        if connection.execute(_BUMP).rowcount == 0:
+            connection.execute(_FIRST)
 
     @staticmethod
     def revision(connection: sa.Connection) -> int:
@@ -65,8 +74,7 @@ class EventLog:
             with self._guard:
                 found |= self._ids.present(pl.Series(ids, dtype=pl.String), known)
         for part in frames.chunks(ids):
-            query = sa.select(LIVE_EVENTS.c.event_id).where(LIVE_EVENTS.c.event_id.in_(part))
-            found.update(connection.execute(query).scalars())
+            found.update(connection.execute(_TAKEN, {"ids": list(part)}).scalars())
         return found
 
     def append(self, connection: sa.Connection, rows: Iterable[dict[str, Any]]) -> list[str]:
@@ -75,7 +83,7 @@ class EventLog:
         taken = self.taken(connection, list(first)) if first else set()
         new = [first[key] for key in reversed(first) if key not in taken]
         if new:
-            connection.execute(sa.insert(LIVE_EVENTS), new)
+            connection.execute(_INSERT, new)
         return [row["event_id"] for row in new]
 
     def add_segment(self, connection: sa.Connection, events: pl.DataFrame, ingest_id: int) -> Segment:
@@ -96,9 +104,7 @@ class EventLog:
     @staticmethod
     def catalogue(connection: sa.Connection) -> list[Segment]:
         """The segments that count, in order of their first event."""
-        columns = [SEGMENTS.c[name] for name in Segment.__dataclass_fields__]
-        query = sa.select(*columns).order_by(SEGMENTS.c.first_at, SEGMENTS.c.file)
-        return [Segment(*row) for row in connection.execute(query)]
+        return [Segment(*row) for row in connection.execute(_CATALOGUE)]
 
     def read(self, connection: sa.Connection, since: datetime | None, until: datetime | None) -> pl.DataFrame:
         """Events with since <= at < until, in time order."""
