@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -191,6 +192,11 @@ class Histories:
     def rows(self) -> npt.NDArray[np.int64]:
         """(nnz,): the batch row of each entry."""
         return np.repeat(np.arange(len(self)), np.diff(self.indptr))
+
+    @cached_property
+    def kept(self) -> dict[str, Any]:
+        """What others have worked out of these histories and will ask again, by their own names."""
+        return {}
 
     @cached_property
     def recency(self) -> npt.NDArray[np.int64]:

@@ -12,7 +12,7 @@ from storewise.core.errors import DataError
 from storewise.recommend.rank import lambdamart
 from storewise.recommend.rank.calibrate import chances, isotonic
 from storewise.recommend.rank.candidates import Shortlist
-from storewise.recommend.rank.features import names_of
+from storewise.recommend.rank.features import features, names_of
 from storewise.recommend.rank.lambdamart import LambdaMart, LambdaMartConfig, contenders
 from storewise.recommend.rank.objective import Objective, margins
 from storewise.recommend.rank.product_facts import ProductFacts
@@ -123,12 +123,27 @@ def test_reasons_name_what_lifts(model: LambdaMart) -> None:
             assert int(ranked.products[place]) in bought
             own = sum(x for n, x in zip(names, lifts[place], strict=True) if n.startswith("own_"))
             assert own > 0
-    lift = np.zeros(len(names), np.float32)
-    lift[names.index("trend_28d")] = 1.0
-    value = np.zeros(len(names), np.float32)
-    assert said(names, lift, value, 0) is None  # the trend lifts, but nothing rose: nothing is claimed
-    value[names.index("trend_28d")] = 0.5
-    assert said(names, lift, value, 0).kind == "trending"  # type: ignore[union-attr]
+    lift, value = np.zeros((4, len(names)), np.float32), np.zeros((4, len(names)), np.float32)
+    lift[:2, names.index("trend_28d")] = 1.0
+    value[1, names.index("trend_28d")] = 0.5
+    lift[2, names.index("fused.score")], lift[3, names.index("trend_28d")] = 1.0, -1.0
+    told = said(names, lift, value, np.arange(4, dtype=np.int32))
+    # The trend lifts, but nothing rose: nothing is claimed. Then it rose; a retriever lifts; nothing lifts.
+    assert [reason and reason.kind for reason in told] == [None, "trending", None, None]
+
+
+def test_another_history_or_other_facts_are_worked_out_anew(model: LambdaMart) -> None:
+    """What is kept of a history between a list and its reasons is of that history and those facts alone."""
+    _, data, sources = lessons()
+    history = data.histories([4])
+    found = sources.one(history)
+    fresh = features(data.histories([4]), found, model.facts)
+    np.testing.assert_array_equal(features(history, found, model.facts), fresh)
+    np.testing.assert_array_equal(features(history, found, model.facts), fresh)
+    cheaper = replace(model.facts, log_price=model.facts.log_price - 1)
+    other = features(history, found, cheaper)
+    place = names_of(found.sources).index("customer_price")
+    np.testing.assert_allclose(other[:, place], fresh[:, place] - 1, rtol=1e-5)
 
 
 @given(st.lists(st.tuples(st.floats(-5, 5), st.booleans()), min_size=1, max_size=200))

@@ -67,7 +67,7 @@ def features(histories: Histories, candidates: Candidates, facts: ProductFacts) 
 
     ``histories`` (b shoppers); ``candidates.row`` says whose candidate each is.
     """
-    shopper = _Shopper.of(histories, facts)
+    shopper, own = _known(histories, facts)
     row, product = candidates.row, candidates.products
     told = candidates.parts.shape[1]
     out = np.empty(
@@ -80,8 +80,17 @@ def features(histories: Histories, candidates: Candidates, facts: ProductFacts) 
     start += len(PRODUCT_NAMES)
     out[:, start : start + len(CUSTOMER_NAMES)] = shopper.table[row]
     start += len(CUSTOMER_NAMES)
-    _pairs(out[:, start:], histories, shopper, row, product, facts)
+    _pairs(out[:, start:], histories, shopper, own, row, product, facts)
     return out
+
+
+def _known(histories: Histories, facts: ProductFacts) -> tuple[_Shopper, _Own]:
+    """What is true of the shoppers whatever the candidates are: a list and its reasons ask for it both."""
+    kept = histories.kept.get("rank")
+    if kept is None or kept[0] is not facts:
+        shopper = _Shopper.of(histories, facts)
+        kept = histories.kept["rank"] = facts, shopper, _Own.of(histories, shopper.basket)
+    return kept[1], kept[2]
 
 
 @dataclass(frozen=True)
@@ -160,11 +169,10 @@ class _Own:
 
 
 def _pairs(
-    out: Columns, histories: Histories, shopper: _Shopper, row: Index, product: npt.NDArray[np.int32],
-    facts: ProductFacts,
+    out: Columns, histories: Histories, shopper: _Shopper, own: _Own, row: Index,
+    product: npt.NDArray[np.int32], facts: ProductFacts,
 ) -> None:  # fmt: skip
     out[:] = np.nan
-    own = _Own.of(histories, shopper.basket)
     column = {name: place for place, name in enumerate(PAIR_NAMES)}
     times = np.zeros(len(row))
     if len(own.key):

@@ -142,16 +142,15 @@ class LambdaMart(Ranker[LambdaMartConfig]):
         """The feature that lifts each item most, in words; None where that is a retriever's score."""
         candidates = items.candidates if isinstance(items, Shortlist) else of_items(items)
         names, lifts, values = self.contributions(request.history, candidates)
-        return [
-            said(names, lifts[place], values[place], int(product))
-            for place, product in enumerate(items.products)
-        ]
+        return said(names, lifts, values, items.products)
 
     def _scored(
         self, trees: Any, histories: Histories, candidates: Candidates, facts: ProductFacts
     ) -> Scores:
         """(m,) a part of the shoppers at a time: the columns of all of them would fill the memory."""
         made, known = [np.empty(0)], candidates.over(self.sources)
+        if len(known) and len(histories) <= AT_A_TIME:
+            return np.asarray(trees.predict(features(histories, known, facts), num_threads=1))
         for first in range(0, len(histories), AT_A_TIME):
             start, stop = np.searchsorted(known.row, (first, first + AT_A_TIME))
             if start == stop:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
@@ -37,20 +36,32 @@ def group_of(name: str) -> str | None:
 
 
 def said(
-    names: Sequence[str], lifts: npt.NDArray[np.float32], values: npt.NDArray[np.float32], product: int
-) -> Reason | None:
-    """The group whose contributions together lift the product most, as a reason; None where that is the retrievers'
-    part, or nothing lifts it."""
-    total: dict[str, float] = {}
-    for name, lift in zip(names, lifts.tolist(), strict=True):
-        group = group_of(name)
-        if group is not None:
-            total[group] = total.get(group, 0.0) + lift
-    best = max(total, key=lambda group: total[group], default=None)
-    if best is None or best == "source" or total[best] <= 0:
-        return None
-    value = dict(zip(names, values.tolist(), strict=True))
-    return _reason(best, value, product)
+    names: tuple[str, ...], lifts: npt.NDArray[np.float32], values: npt.NDArray[np.float32],
+    products: npt.NDArray[np.int32],
+) -> list[Reason | None]:  # fmt: skip
+    """For each of ``products`` (m,) the group whose contributions, ``lifts`` (m, f) together, lift it most, as a reason;
+    None where that is the retrievers' part, or nothing lifts it. ``values`` (m, f) of the features."""
+    groups, member = _members(names)
+    if not groups:
+        return [None] * len(products)
+    together = lifts @ member
+    best = together.argmax(axis=1)
+    found: list[Reason | None] = []
+    for row, (group, product) in enumerate(zip(best.tolist(), products.tolist(), strict=True)):
+        if groups[group] == "source" or together[row, group] <= 0:
+            found.append(None)
+        else:
+            value = dict(zip(names, values[row].tolist(), strict=True))
+            found.append(_reason(groups[group], value, product))
+    return found
+
+
+@cache
+def _members(names: tuple[str, ...]) -> tuple[list[str], npt.NDArray[np.float32]]:
+    """The groups of these features in the order of their first, and (f, groups) which feature is in which."""
+    told = [group_of(name) for name in names]
+    groups = list(dict.fromkeys(group for group in told if group is not None))
+    return groups, np.array([[group == one for one in groups] for group in told], np.float32)
 
 
 def _reason(group: str, value: dict[str, float], product: int) -> Reason | None:
