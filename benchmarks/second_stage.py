@@ -92,7 +92,6 @@ def whole_lists(folder: Path, args: argparse.Namespace) -> dict[str, Any]:
 
 
 def main() -> None:
-    # events: a second
     args = options(
         __doc__, products=5_000, customers=5_000, purchases=200_000, requests=1_000, seconds=10.0,
         connections=1, events=5.0,

@@ -226,7 +226,8 @@ def options(about: str | None, **defaults: int | float) -> argparse.ArgumentPars
     """What every benchmark of a generated shop asks for: its size, the load, where it is kept and written to."""
     parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name, default in defaults.items():
-        parser.add_argument(f"--{name}", type=type(default), default=default)
+        about_it = "events a second" if name == "events" else None
+        parser.add_argument(f"--{name}", type=type(default), default=default, help=about_it)
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--shop", type=Path, help="keep the shop here and use it again")
     parser.add_argument("--json", type=Path)
@@ -243,7 +244,6 @@ def write(report: dict[str, Any], file: Path | None) -> None:
 
 
 def main() -> None:
-    # events: a second
     parser = options(
         __doc__, products=100_000, customers=100_000, purchases=1_500_000, lists=5_000, seconds=20.0,
         connections=2, events=100.0,
